@@ -1,0 +1,97 @@
+/* config.h: everything that can be set, with safe defaults. */
+#ifndef UVSSH_CONFIG_H
+#define UVSSH_CONFIG_H
+
+#include "uvssh/types.h"
+#include "uvssh/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+  UVSSH_AUTH_NONE = 1,
+  UVSSH_AUTH_PASSWORD = 2,
+  UVSSH_AUTH_PUBLICKEY = 4
+};
+
+typedef enum {
+  UVSSH_LOG_ERROR,
+  UVSSH_LOG_INFO,
+  UVSSH_LOG_PACKET    /* one line a packet: direction, name, sequence, size */
+} uvssh_log_level;
+
+/* text: one line without its end; nothing secret in it, what the peer said is
+ * escaped. The session is shown, or NULL. It must not call the library. */
+typedef void (*uvssh_log_cb)(void* arg,
+                             uvssh_log_level level,
+                             const uvssh_session_t* session,
+                             const char* text);
+
+/* Copied where it is given, its strings too. Start from uvssh_config_init().
+ * Times in milliseconds, 0: never, unless a comment says otherwise. */
+typedef struct {
+  /* fixed when a server or session begins */
+  const char* software;            /* after "SSH-2.0-"; "uvssh_0.1.0" */
+  const char* banner;              /* server, before login; NULL: none */
+  const char* kex;                 /* comma lists, best first; NULL: default */
+  const char* hostkey_algorithms;
+  const char* ciphers;
+  const char* macs;
+  const char* compression;
+  int require_strict;              /* refuse peers without strict kex; 0 */
+  unsigned preauth_total;          /* server: most sessions not logged in; */
+                                   /* 128; 0: no limit */
+  unsigned preauth_per_source;     /* server: the same from one source; 32 */
+  unsigned source_prefix4;         /* bits of an IPv4 address that are a */
+                                   /* source; 32 */
+  unsigned source_prefix6;         /* the same for IPv6; 64 */
+  uvssh_log_level log_level;       /* UVSSH_LOG_ERROR */
+  uvssh_log_cb log;                /* NULL: no log */
+  void* log_arg;                   /* shown to log; lent */
+  /* from here on also uvssh_session_configure() */
+  unsigned auth_methods;           /* server: those on_auth is asked about; */
+                                   /* UVSSH_AUTH_PUBLICKEY */
+  unsigned auth_tries;             /* server: failures before the end; 6 */
+  unsigned auth_requests;          /* server: requests of any outcome; 128 */
+  uint64_t auth_rejection_ms;      /* server: a refusal takes this long; 300 */
+  uint64_t ident_timeout_ms;       /* until the peer said who it is; 10 s */
+  uint64_t kex_timeout_ms;         /* one key exchange, first or later; 20 s */
+  uint64_t login_timeout_ms;       /* from the start to login; 60 s; in a */
+                                   /* client only the peer's time counts */
+  uint64_t reply_timeout_ms;       /* server: then an open question is */
+                                   /* answered no; 60 s */
+  uint64_t idle_timeout_ms;        /* no data of the peer for so long; 0 */
+  uint64_t linger_ms;              /* most that close and disconnect take; */
+                                   /* 2 s; 0: at once */
+  uint64_t keepalive_ms;           /* ask after so much silence; 0 */
+  unsigned keepalive_count;        /* unanswered ones before the end; 3 */
+  uint64_t rekey_bytes;            /* in one direction; 1 GiB */
+  uint64_t rekey_packets;          /* in one direction; 2^31, at most that */
+  uint64_t rekey_ms;               /* 1 h */
+  uint32_t window_bytes;           /* most unread bytes held a channel; */
+                                   /* 2 MiB */
+  uint32_t packet_bytes;           /* most data in one message; 32 KiB, at */
+                                   /* most that */
+  uint32_t queue_bytes;            /* at this, send() is UV_ENOBUFS; 1 MiB */
+  uint32_t drain_bytes;            /* on_drain when the queue is below this */
+                                   /* again; 256 KiB */
+  unsigned channels;               /* most channels a session; 256 */
+  uint32_t preauth_bytes;          /* most bytes read before login; 256 KiB */
+  uint32_t preauth_packets;        /* most packets read before login; 1000 */
+  uint64_t session_bytes;          /* most held and queued, all channels; */
+                                   /* 64 MiB */
+} uvssh_config_t;
+
+/**
+ * The defaults above.
+ *
+ * config  overwritten; holds pointers to static text only
+ * thread  any      inside callbacks: yes      since 0.1
+ */
+UVSSH_EXTERN void uvssh_config_init(uvssh_config_t* config);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,313 @@
+/* auth_client.c: RFC 4252 as a client: one method at a time.
+ *
+ * Happy path: SERVICE_REQUEST behind the first NEWKEYS; then none, password or
+ * publickey as the caller says; SUCCESS.
+ * Failures: FAILURE completes the request with what can continue; a message
+ * that answers another question than ours ends the session.
+ *
+ * A password leaves only over keys whose host key the user has accepted: there
+ * is no way to be asked for one before. */
+#include "auth/auth.h"
+
+enum { BANNERS_MAX = 16, BANNER_BYTES_MAX = 64 * 1024 };
+
+void uvssh__auth_begin(struct auth* auth) {
+  struct buf* m = uvssh__message(auth->transport, MSG_SERVICE_REQUEST);
+
+  wr_cstr(m, "ssh-userauth");
+  uvssh__send(auth->transport);
+}
+
+int uvssh__on_service_accept(struct auth* auth, rd_t* m) {
+  str_t name = rd_text(m);         /* service name */
+  int err = rd_end(m);
+
+  if (err != 0)
+    return err;
+  if (!str_is(name, "ssh-userauth"))
+    return UVSSH_EUNEXPECTED;
+  auth->phase = A_IDLE;
+  desk_wake(auth->desk);
+  return 0;
+}
+
+/* The request's fields up to the method's name. */
+static struct buf* request(struct auth* auth, const char* method) {
+  struct buf* m = uvssh__message(auth->transport, MSG_USERAUTH_REQUEST);
+
+  wr_cstr(m, auth->user);
+  wr_cstr(m, "ssh-connection");
+  wr_cstr(m, method);
+  return m;
+}
+
+static void complete(struct auth* auth, int status, unsigned methods) {
+  struct login* l = auth->login;
+  uvssh_req_t* req = l->req;
+
+  uvssh__question_close(&l->question);
+  uvssh__buf_free(&l->secret);
+  l->secret.secret = 1;
+  l->has_secret = 0;
+  uvssh_key_unref(l->key);
+  l->key = NULL;
+  l->req = NULL;
+  if (req == NULL)
+    return;
+  req->result = methods;
+  uvssh__request_done(auth->desk, req, status);
+}
+
+int uvssh__on_userauth_failure(struct auth* auth, rd_t* m) {
+  str_t methods = uvssh__rd_namelist(m);  /* that can continue */
+  int partial = rd_bool(m);
+  int err = rd_end(m);
+
+  if (err != 0)
+    return err;
+  auth->phase = A_IDLE;
+  complete(auth, partial ? UVSSH_EPARTIAL : UVSSH_EAUTH,
+           uvssh__auth_methods_of(methods));
+  return 0;
+}
+
+int uvssh__on_userauth_success(struct auth* auth, rd_t* m) {
+  int err = rd_end(m);
+
+  if (err != 0)
+    return err;
+  if (auth->phase == A_SIGNED)
+    auth->key = uvssh_key_ref(auth->login->key);
+  complete(auth, 0, 0);
+  uvssh__auth_succeed(auth);
+  return 0;
+}
+
+int uvssh__on_userauth_banner(struct auth* auth, rd_t* m) {
+  struct login* l = auth->login;
+  str_t text = rd_text(m);         /* message in UTF-8 */
+  char* copy;
+  (void) rd_str(m);                /* language tag */
+
+  if (rd_end(m) != 0)
+    return UVSSH_EMESSAGE;
+  if (++l->banners > BANNERS_MAX || text.len > BANNER_BYTES_MAX -
+                                                   l->banner_bytes)
+    return UVSSH_ELIMIT;
+  l->banner_bytes += (unsigned) text.len;
+  if (auth->desk->on.on_banner == NULL)
+    return 0;
+  copy = uvssh__strndup(text.base, text.len);
+  if (copy == NULL)
+    return UV_ENOMEM;
+  auth->desk->on.on_banner(auth->desk->pub, copy);
+  uvssh__free(copy);
+  return 0;
+}
+
+/* ---- publickey ------------------------------------------------------------------ */
+
+struct sign_job {
+  struct job job;
+  struct auth* auth;               /* for done() only */
+  uvssh_key_t* key;
+  const struct sign_alg* sign;
+  struct buf data;
+  struct buf signature;
+};
+
+static void sign_run(struct job* job) {
+  struct sign_job* j = CONTAINER_OF(job, struct sign_job, job);
+
+  job->status = uvssh__key_sign(j->key, j->sign, j->data.base, j->data.len,
+                                &j->signature);
+}
+
+static int sign_done(struct job* job) {
+  struct sign_job* j = CONTAINER_OF(job, struct sign_job, job);
+  struct auth* auth = j->auth;
+  struct buf* m;
+  const uint8_t* blob;
+  size_t len;
+
+  if (job->status != 0)
+    return job->status;
+  m = request(auth, "publickey");
+  blob = uvssh_key_blob(j->key, &len);
+  wr_bool(m, 1);
+  wr_cstr(m, j->sign->name);
+  wr_str(m, blob, len);
+  wr_str(m, j->signature.base, j->signature.len);
+  uvssh__send(auth->transport);
+  auth->phase = A_SIGNED;
+  return 0;
+}
+
+static void sign_dispose(struct job* job) {
+  struct sign_job* j = CONTAINER_OF(job, struct sign_job, job);
+
+  uvssh_key_unref(j->key);
+  uvssh__buf_free(&j->data);
+  uvssh__buf_free(&j->signature);
+  uvssh__free(j);
+}
+
+static int sign(struct auth* auth) {
+  struct login* l = auth->login;
+  struct sign_job* j = (struct sign_job*) uvssh__calloc(1, sizeof(*j));
+
+  if (j == NULL)
+    return UV_ENOMEM;
+  j->auth = auth;
+  j->key = uvssh_key_ref(l->key);
+  j->sign = l->sign;
+  j->job.cost = l->sign->cost;
+  j->job.run = sign_run;
+  j->job.done = sign_done;
+  j->job.dispose = sign_dispose;
+  uvssh__auth_signed_data(auth, l->sign, l->key, &j->data);
+  if (j->data.bad) {
+    sign_dispose(&j->job);
+    return UV_ENOMEM;
+  }
+  return uvssh__job_submit(auth->desk, &j->job);
+}
+
+/* The server means the key we asked about, or it lies. */
+static int on_pk_ok(struct auth* auth, rd_t* m) {
+  struct login* l = auth->login;
+  str_t algorithm = rd_str(m);     /* public key algorithm name */
+  str_t blob = rd_str(m);          /* public key blob */
+  str_t ours;
+  int err = rd_end(m);
+
+  if (err != 0)
+    return err;
+  ours.base = uvssh_key_blob(l->key, &ours.len);
+  if (!str_is(algorithm, l->sign->name) || !str_eq(blob, ours))
+    return UVSSH_EUNEXPECTED;
+  return sign(auth);
+}
+
+/* ---- password --------------------------------------------------------------------- */
+
+static int on_new_password(struct question* q, const struct answer* a) {
+  struct auth* auth = (struct auth*) q->owner;
+  struct login* l = auth->login;
+  struct buf* m;
+
+  if (a->kind == ANSWER_REJECT) {
+    auth->phase = A_IDLE;
+    complete(auth, UVSSH_EAUTH, 0);
+    return 0;
+  }
+  if (a->kind != ANSWER_ANSWERS || a->number != 1 || a->answers[0] == NULL)
+    return UV_EINVAL;
+  uvssh__question_close(q);
+  m = request(auth, "password");
+  wr_bool(m, 1);
+  wr_str(m, l->secret.base, l->secret.len);
+  wr_cstr(m, a->answers[0]);
+  uvssh__send(auth->transport);
+  return 0;
+}
+
+static int on_change_request(struct auth* auth, rd_t* m) {
+  struct desk* desk = auth->desk;
+  struct login* l = auth->login;
+  str_t prompt = rd_text(m);       /* prompt in UTF-8 */
+  const uvssh_prompt_t ask = { "New password: ", 0 };
+  uvssh_prompts_t form = { UVSSH_AUTH_PASSWORD, "", NULL, &ask, 1 };
+  char* text;
+  int err;
+  (void) rd_str(m);                /* language tag */
+
+  err = rd_end(m);
+  if (err != 0)
+    return err;
+  if (!l->has_secret || question_is_open(&l->question))
+    return UVSSH_EUNEXPECTED;
+  text = uvssh__strndup(prompt.base, prompt.len);
+  if (text == NULL)
+    return UV_ENOMEM;
+  l->question.owner = auth;
+  err = uvssh__question_open(&l->question, desk, on_new_password);
+  form.instruction = text;
+  if (err == 0 && desk->on.on_prompt != NULL)
+    desk->on.on_prompt(desk->pub, &form, l->question.reply);
+  else if (err == 0)
+    (void) uvssh_reply_reject(l->question.reply);
+  uvssh__free(text);
+  return err;
+}
+
+int uvssh__on_userauth_60(struct auth* auth, rd_t* m) {
+  if (auth->phase == A_QUERY)
+    return on_pk_ok(auth, m);
+  return on_change_request(auth, m);
+}
+
+/* ---- what the caller starts ---------------------------------------------------------- */
+
+int uvssh__auth_client_start(struct auth* auth,
+                             uvssh_req_t* req,
+                             const char* user,
+                             uvssh_req_cb cb) {
+  struct login* l = auth->login;
+  char* copy;
+
+  if (auth->desk->is_server || auth->phase == A_SERVICE ||
+      auth->phase == A_DONE)
+    return UV_ENOTCONN;
+  if (l->req != NULL)
+    return UV_EBUSY;
+  copy = uvssh__strndup(user, strlen(user));
+  if (copy == NULL)
+    return UV_ENOMEM;
+  uvssh__free(auth->user);
+  auth->user = copy;
+  uvssh__request_begin(req, auth->desk, NULL, cb);
+  l->req = req;
+  return 0;
+}
+
+void uvssh__auth_client_none(struct auth* auth) {
+  (void) request(auth, "none");
+  uvssh__send(auth->transport);
+  auth->phase = A_WAIT;
+}
+
+void uvssh__auth_client_password(struct auth* auth, const char* password) {
+  struct buf* m = request(auth, "password");
+
+  wr_bool(m, 0);
+  wr_cstr(m, password);
+  uvssh__send(auth->transport);
+  uvssh__buf_free(&auth->login->secret);
+  auth->login->secret.secret = 1;
+  wr_bytes(&auth->login->secret, password, strlen(password));
+  auth->login->has_secret = 1;
+  auth->phase = A_WAIT;
+}
+
+void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key) {
+  struct login* l = auth->login;
+  struct buf* m;
+  const uint8_t* blob;
+  size_t len;
+
+  l->sign = uvssh__sign_find(str_of(uvssh_key_name(key)));
+  if (l->sign == NULL ||
+      !uvssh__sig_alg_allowed(auth->transport, l->sign->name)) {
+    complete(auth, UVSSH_EAUTH, UVSSH_AUTH_PUBLICKEY);
+    return;
+  }
+  l->key = uvssh_key_ref(key);
+  blob = uvssh_key_blob(key, &len);
+  m = request(auth, "publickey");
+  wr_bool(m, 0);
+  wr_cstr(m, l->sign->name);
+  wr_str(m, blob, len);
+  uvssh__send(auth->transport);
+  auth->phase = A_QUERY;
+}

@@ -1,0 +1,226 @@
+/* channel_in.c: data of the peer. RFC 4254 section 5.2.
+ *
+ * Happy path: a reader is there and nothing is held: it is shown the bytes
+ * where they were decrypted. Otherwise they are copied and held, at most what
+ * the window allows. Credit is given for what was consumed, in large steps.
+ * Failures: more than the window or the packet size allows ends the session:
+ * dropping would corrupt what the reader sees. */
+#include "conn/conn.h"
+
+static int is_stopped(const struct channel* ch) {
+  return !ch->reading || ch->closing || ch->pub == NULL ||
+         ch->conn->desk->ended == ENDED;
+}
+
+/* ---- credit ----------------------------------------------------------------------- */
+
+static void consumed(struct channel* ch, size_t n) {
+  ch->credit += (int64_t) n;
+  if (ch->credit >= ch->window_max / 2)
+    uvssh__channel_touch(ch);
+}
+
+/* Below half of the window, and never during an exchange: it would have to
+ * wait, and there may be one of these for every channel. */
+void uvssh__channel_give_credit(struct channel* ch) {
+  struct transport* t = ch->conn->transport;
+  struct buf* m;
+
+  if (ch->eof_in || ch->close_out || ch->closing || !ch->open)
+    return;
+  if (ch->credit <= 0 || ch->credit < ch->window_max / 2 || t->kexinit_sent)
+    return;
+  m = uvssh__message(t, MSG_CHANNEL_WINDOW_ADJUST);
+  wr_u32(m, ch->peer_id);
+  wr_u32(m, (uint32_t) ch->credit);
+  uvssh__send(t);
+  ch->window_in += (uint32_t) ch->credit;
+  ch->credit = 0;
+}
+
+/* Allowed, held and consumed bytes together are window_max: a smaller one is
+ * paid for by what will be consumed. */
+int uvssh_channel_set_window(uvssh_channel_t* channel, uint32_t bytes) {
+  struct channel* ch = uvssh__channel_live(channel);
+
+  if (bytes < 1024 || bytes > INT32_MAX)
+    return UV_EINVAL;
+  if (ch == NULL)
+    return UV_ENOTCONN;
+  ch->conn->desk->reserved += bytes;
+  ch->conn->desk->reserved -= ch->window_max;
+  ch->credit += (int64_t) bytes - ch->window_max;
+  ch->window_max = bytes;
+  uvssh__channel_touch(ch);
+  return 0;
+}
+
+/* ---- held bytes ----------------------------------------------------------------------- */
+
+static int hold(struct channel* ch, int stream, str_t data) {
+  struct chunk* chunk =
+      (struct chunk*) uvssh__malloc(sizeof(*chunk) + data.len);
+
+  if (chunk == NULL)
+    return UV_ENOMEM;
+  chunk->next = NULL;
+  chunk->stream = stream;
+  chunk->len = data.len;
+  memcpy(chunk->data, data.base, data.len);
+  if (ch->held == NULL)
+    ch->held = chunk;
+  else
+    ch->held_last->next = chunk;
+  ch->held_last = chunk;
+  return 0;
+}
+
+static struct chunk* take_held(struct channel* ch) {
+  struct chunk* chunk = ch->held;
+
+  ch->held = chunk->next;
+  if (ch->held == NULL)
+    ch->held_last = NULL;
+  return chunk;
+}
+
+void uvssh__channel_drop_held(struct channel* ch) {
+  struct chunk* chunk;
+
+  while (ch->held != NULL) {
+    chunk = take_held(ch);
+    uvssh__free(chunk);
+  }
+}
+
+static void show(struct channel* ch, int stream, uint8_t* base, size_t len) {
+  uv_buf_t buf = uv_buf_init((char*) base, (unsigned) len);
+
+  if (ch->relay_to != NULL)
+    uvssh__relay_data(ch, stream, base, (ssize_t) len);
+  else
+    ch->read(ch->pub, stream, (ssize_t) len, &buf);
+}
+
+static void show_end(struct channel* ch, int status) {
+  uv_buf_t none = uv_buf_init(NULL, 0);
+
+  ch->told = 1;
+  if (ch->relay_to != NULL)
+    uvssh__relay_data(ch, UVSSH_DATA, NULL, status);
+  else
+    ch->read(ch->pub, UVSSH_DATA, status, &none);
+}
+
+void uvssh__channel_deliver(struct channel* ch) {
+  struct chunk* chunk;
+
+  while (ch->held != NULL && !is_stopped(ch)) {
+    chunk = take_held(ch);
+    consumed(ch, chunk->len);
+    show(ch, chunk->stream, chunk->data, chunk->len);
+    uvssh__free(chunk);
+  }
+  if (ch->held == NULL && !is_stopped(ch) && !ch->told &&
+      (ch->eof_in || ch->conn->draining))
+    show_end(ch, ch->eof_in ? UV_EOF : ch->conn->drain_status);
+}
+
+/* The session ends by a failure: who reads, hears of it. */
+void uvssh__channel_tell_end(struct channel* ch, int status) {
+  if (status != 0 && ch->reading && !ch->closing && !ch->told)
+    show_end(ch, ch->eof_in && ch->held == NULL ? UV_EOF : status);
+}
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+/* 0: *ch may take so many bytes, or is NULL where they are late. */
+static int find(struct conn* c, uint32_t id, size_t len, struct channel** out) {
+  struct channel* ch = uvssh__mux_find(c, id);
+
+  *out = NULL;
+  if (ch == NULL)
+    return mux_is_gone(c, id) ? 0 : UVSSH_EUNEXPECTED;
+  if (!ch->open || ch->close_in || (ch->eof_in && !ch->close_out))
+    return UVSSH_EUNEXPECTED;
+  if (len > ch->window_in || len > c->desk->config.packet_bytes)
+    return UVSSH_EMESSAGE;
+  ch->window_in -= (uint32_t) len;
+  if (!ch->close_out && !ch->closing && len != 0)
+    *out = ch;
+  return 0;
+}
+
+static int take(struct channel* ch, int stream, str_t data) {
+  if (ch->held != NULL || is_stopped(ch))
+    return hold(ch, stream, data);
+  consumed(ch, data.len);
+  show(ch, stream, (uint8_t*) (uintptr_t) data.base, data.len);
+  return 0;
+}
+
+int uvssh__on_channel_data(struct conn* c, rd_t* m) {
+  struct channel* ch;
+  uint32_t id = rd_u32(m);         /* recipient channel */
+  str_t data = rd_str(m);          /* data */
+  int err = rd_end(m);
+
+  if (err == 0)
+    err = find(c, id, data.len, &ch);
+  if (err != 0 || ch == NULL)
+    return err;
+  return take(ch, UVSSH_DATA, data);
+}
+
+int uvssh__on_channel_extended_data(struct conn* c, rd_t* m) {
+  struct channel* ch;
+  uint32_t id = rd_u32(m);         /* recipient channel */
+  uint32_t code = rd_u32(m);       /* data_type_code */
+  str_t data = rd_str(m);          /* data */
+  int err = rd_end(m);
+
+  if (err == 0)
+    err = find(c, id, data.len, &ch);
+  if (err != 0 || ch == NULL)
+    return err;
+  if (code == UVSSH_STDERR)
+    return take(ch, UVSSH_STDERR, data);
+  consumed(ch, data.len);          /* nobody knows it: dropped, and credited */
+  return 0;
+}
+
+/* ---- the reader ------------------------------------------------------------------------------ */
+
+/* Open, or over for the peer while bytes are held: those may still be read. */
+static struct channel* readable(const uvssh_channel_t* channel) {
+  struct channel* ch = channel == NULL ? NULL : (struct channel*) channel->impl;
+
+  return ch == NULL || !ch->open || ch->closing ? NULL : ch;
+}
+
+int uvssh_channel_read_start(uvssh_channel_t* channel, uvssh_read_cb cb) {
+  struct channel* ch = readable(channel);
+
+  if (cb == NULL)
+    return UV_EINVAL;
+  if (ch == NULL)
+    return UV_ENOTCONN;
+  if (ch->relay_to != NULL)
+    return UV_EBUSY;
+  ch->read = cb;
+  ch->reading = 1;
+  ch->began = 1;
+  if (ch->held != NULL || ch->eof_in || ch->conn->draining)
+    uvssh__channel_touch(ch);
+  return 0;
+}
+
+int uvssh_channel_read_stop(uvssh_channel_t* channel) {
+  struct channel* ch = readable(channel);
+
+  if (ch == NULL)
+    return UV_ENOTCONN;
+  if (ch->relay_to == NULL)
+    ch->reading = 0;
+  return 0;
+}

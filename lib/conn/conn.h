@@ -1,0 +1,316 @@
+/* conn.h: the connection protocol, RFC 4254: channels, requests, windows.
+ *
+ *   mux.c          ids, the table of channels, open, confirm, refuse
+ *   channel.c      one channel's life: states, the order of its end
+ *   channel_in.c   its window, held bytes, the reader
+ *   channel_out.c  its write queue, and packets made from it
+ *   relay.c        one channel's data into another, with back-pressure
+ *   request.c      channel requests both ways, answered in order
+ *   request_kinds.c  the table of requests: one row each
+ *   global.c       global requests both ways, keepalive
+ *   tty_modes.c    RFC 4254 section 8
+ *   signal_name.c  RFC 4254 section 6.10
+ *   payload.c      one counted payload for many channels
+ *
+ * Credit is given for what was consumed, and only then. Data waits in the
+ * channels' queues, never in sealed packets.
+ */
+#ifndef UVSSH_CONN_INTERNAL_H
+#define UVSSH_CONN_INTERNAL_H
+
+#include "transport/transport.h"
+
+#define ASKS_MAX 64                /* unanswered requests of the peer a channel */
+#define REQUESTS_MAX 64            /* unanswered requests of ours, each list */
+#define WINDOW_LEAST (16 * 1024)   /* no channel is opened with less */
+
+enum item_kind {
+  ITEM_WRITE,                      /* struct request: lent bytes */
+  ITEM_COPY,                       /* struct copy */
+  ITEM_PAYLOAD,                    /* struct shared */
+  ITEM_EXIT,
+  ITEM_EOF,
+  ITEM_CLOSE
+};
+
+struct copy {
+  struct item item;
+  size_t cap;
+  size_t len;
+  size_t done;
+  uint8_t data[];
+};
+
+struct uvssh_payload_s {
+  unsigned refs;
+  size_t len;
+  uint8_t data[];
+};
+
+struct shared {
+  struct item item;
+  size_t done;
+  uvssh_payload_t* payload;        /* kept */
+};
+
+struct chunk {                     /* bytes held for a reader */
+  struct chunk* next;
+  int stream;
+  size_t len;
+  uint8_t data[];
+};
+
+struct channel {
+  struct conn* conn;
+  struct channel* next;            /* of the same bucket */
+  uvssh_channel_t* pub;            /* NULL before open and after on_close */
+  uvssh_channel_handlers_t on;
+  uint32_t id;                     /* ours; the public id is one more */
+  uint32_t peer_id;
+
+  unsigned open : 1;               /* confirmed, by us or by the peer */
+  unsigned eof_in : 1;
+  unsigned close_in : 1;
+  unsigned eof_queued : 1;         /* no more data from us */
+  unsigned eof_out : 1;            /* ... and EOF is sealed */
+  unsigned closing : 1;            /* CLOSE is queued; the user reads no more */
+  unsigned close_out : 1;          /* ... and sealed */
+  unsigned told : 1;               /* the reader has been told the end */
+  unsigned reading : 1;
+  unsigned began : 1;              /* it was reading once */
+  unsigned full : 1;               /* on_drain is owed */
+  unsigned relay_ended : 1;        /* its source has ended; the rest leaves */
+  unsigned process : 2;            /* shell, exec, subsystem: PROCESS_* */
+  int end_status;                  /* for on_close */
+
+  uvssh_read_cb read;
+  uint32_t window_in;              /* the peer may still send so much */
+  uint32_t window_max;             /* and hold so much here, unread */
+  int64_t credit;                  /* consumed, not yet given back */
+  struct chunk* held;              /* at most window_max bytes */
+  struct chunk* held_last;
+
+  uint32_t window_out;
+  uint32_t packet_out;             /* most data a message */
+  struct queue items;              /* bound: queue_bytes, and lent writes up */
+                                   /* to session_bytes */
+  size_t queued;
+  unsigned unwritten;              /* write requests sealed, not yet taken */
+  uint64_t linger_at;              /* closing: then what is queued is dropped */
+  struct item exit_item;
+  struct item eof_item;
+  struct item close_item;
+  int64_t exit_status;
+  int term_signal;
+
+  uvssh_req_t* open_req;           /* ours, until the peer has answered */
+  struct queue asks;               /* struct ask: of the peer, in order */
+  unsigned ask_count;
+  struct queue requests;           /* struct request: ours, in order */
+  unsigned request_count;
+
+  struct channel* relay_to;        /* our reader, instead of `read` */
+  struct channel* relay_from;      /* who writes to us */
+  uvssh_req_t* relay_req;
+
+  struct queue ready;              /* on conn->ready: has something to seal */
+  struct queue work;               /* on conn->work: has something to tell */
+};
+
+enum { PROCESS_NONE, PROCESS_ASKED, PROCESS_ACCEPTED };
+
+struct conn {
+  struct desk* desk;
+  struct transport* transport;
+  struct channel** table;          /* buckets; table_size is a power of two */
+  unsigned table_size;
+  unsigned count;
+  uint32_t next_id;
+  int draining;                    /* the wire is gone: readers finish */
+  int drain_status;
+  struct queue ready;
+  struct queue work;
+  struct queue sent;               /* struct request: sealed writes, in order */
+  struct queue opens;              /* struct open: of the peer */
+  unsigned open_count;
+  struct queue asks;               /* struct ask: global, in order */
+  unsigned ask_count;
+  struct queue requests;           /* struct request: ours, global, in order */
+  unsigned request_count;
+  uvssh_req_t keepalive;
+  int keepalive_out;               /* the one above is unanswered */
+};
+
+/* ---- mux.c ------------------------------------------------------------------------ */
+
+void uvssh__conn_init(struct conn* c,
+                      struct desk* desk,
+                      struct transport* transport);
+/* Everything: on_close of channels that are left, requests. */
+void uvssh__conn_end(struct conn* c, int status);
+void uvssh__conn_free(struct conn* c);
+/* The wire is gone: readers that had begun get what they hold, and the end. */
+void uvssh__conn_drain(struct conn* c, int status);
+/* 1 when no such reader holds bytes any more. */
+int uvssh__conn_is_read(const struct conn* c);
+/* 1 when nothing waits in any write queue, and no channel is closing. */
+int uvssh__conn_is_quiet(const struct conn* c);
+struct channel* uvssh__mux_find(const struct conn* c, uint32_t id);
+/* 1 when an id was open once and is gone: late messages are harmless. */
+static inline int mux_is_gone(const struct conn* c, uint32_t id) {
+  return id < c->next_id;
+}
+void uvssh__mux_remove(struct channel* ch);        /* and frees it */
+int uvssh__channel_open(struct conn* c,
+                        uvssh_req_t* req,
+                        uvssh_channel_t* channel,
+                        const uvssh_channel_open_t* what,
+                        const uvssh_channel_handlers_t* handlers,
+                        uvssh_req_cb cb) MUST_CHECK;
+int uvssh__on_channel_open(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_channel_confirmation(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_channel_failure_open(struct conn* c, rd_t* m) MUST_CHECK;
+
+/* ---- channel.c ---------------------------------------------------------------------- */
+
+struct channel* uvssh__channel_new(struct conn* c,
+                                   uvssh_channel_t* pub,
+                                   const uvssh_channel_handlers_t* handlers);
+void uvssh__channel_free(struct channel* ch);
+/* The public object's channel when it is open and not closing, or NULL. */
+struct channel* uvssh__channel_live(const uvssh_channel_t* channel);
+/* Look at it in this turn of the loop. */
+void uvssh__channel_touch(struct channel* ch);
+/* All that a turn does for it: tell, credit, drain, end. May free it. */
+void uvssh__channel_work(struct channel* ch);
+void uvssh__conn_work(struct conn* c);
+/* Queues EOF and CLOSE; drop: behind nothing. */
+void uvssh__channel_begin_close(struct channel* ch, int drop);
+/* Completes all that is pending, then on_close. */
+void uvssh__channel_finish(struct channel* ch, int status);
+uint64_t uvssh__conn_deadline(const struct conn* c);
+void uvssh__conn_tick(struct conn* c);
+int uvssh__on_channel_eof(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_channel_close(struct conn* c, rd_t* m) MUST_CHECK;
+
+/* ---- channel_in.c ---------------------------------------------------------------------- */
+
+int uvssh__on_channel_data(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_channel_extended_data(struct conn* c, rd_t* m) MUST_CHECK;
+/* Gives the reader what is held, and the end where it has come. */
+void uvssh__channel_deliver(struct channel* ch);
+void uvssh__channel_give_credit(struct channel* ch);
+void uvssh__channel_tell_end(struct channel* ch, int status);
+void uvssh__channel_drop_held(struct channel* ch);
+
+/* ---- channel_out.c --------------------------------------------------------------------- */
+
+int uvssh__on_window_adjust(struct conn* c, rd_t* m) MUST_CHECK;
+/* Seals from the queues, one packet a channel in turn, while it can. */
+void uvssh__conn_pump(struct conn* c);
+/* Completes the writes that the transport has taken. */
+void uvssh__conn_written(struct conn* c);
+/* Copies (or seals at once); never refuses for size. */
+int uvssh__channel_queue_copy(struct channel* ch,
+                              int stream,
+                              const uint8_t* base,
+                              size_t len) MUST_CHECK;
+void uvssh__channel_queue_item(struct channel* ch,
+                               struct item* item,
+                               enum item_kind kind);
+/* Everything but EXIT, EOF and CLOSE goes; lent writes with this status. */
+void uvssh__channel_drop_queue(struct channel* ch, int status);
+
+/* ---- relay.c ------------------------------------------------------------------------------ */
+
+/* Takes what the reader would get; n < 0: the end. */
+void uvssh__relay_data(struct channel* from,
+                       int stream,
+                       const uint8_t* base,
+                       ssize_t n);
+/* What `to` had to send has become less: go on, or complete. */
+void uvssh__relay_drained(struct channel* to);
+/* One of the two ends: the request completes, the other goes on alone. */
+void uvssh__relay_end(struct channel* from, int status);
+
+/* ---- request.c, request_kinds.c ---------------------------------------------------------- */
+
+/* A request of the peer that wants an answer, in the order of its list. */
+struct ask {
+  struct queue link;
+  struct question question;
+  struct conn* conn;
+  struct channel* channel;         /* NULL: global */
+  int is_process;
+  int verdict;                     /* 0 none yet, 1 yes, -1 no */
+};
+
+int uvssh__on_channel_request(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_channel_success(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_channel_failure(struct conn* c, rd_t* m) MUST_CHECK;
+/* Opens a question for the user, or (verdict given) keeps its place in the
+ * order. *out is NULL where the answer has left at once. */
+int uvssh__ask_new(struct conn* c,
+                   struct channel* ch,
+                   int verdict,
+                   struct ask** out) MUST_CHECK;
+/* They are no longer wanted. */
+void uvssh__asks_drop(struct queue* asks, unsigned* count);
+
+struct request_kind {
+  const char* name;
+  uvssh_request_type type;
+  unsigned flags;                  /* KIND_* */
+  /* The fields behind want_reply. Text stays in place: see text_at(). */
+  void (*read)(rd_t* m, uvssh_channel_request_t* ask);
+  void (*write)(struct buf* m, const uvssh_channel_request_t* ask);
+};
+
+enum {
+  KIND_TO_SERVER = 1,              /* who may be asked */
+  KIND_TO_CLIENT = 2,
+  KIND_PROCESS = 4,                /* one of shell, exec, subsystem */
+  KIND_NO_REPLY = 8,
+  KIND_REFUSED = 16                /* known, and not supported */
+};
+
+const struct request_kind* uvssh__request_kind(str_t name);   /* or NULL */
+const struct request_kind* uvssh__request_kind_of(uvssh_request_type type);
+
+/* A string that was read from a message, with a NUL behind it: moved one byte
+ * towards its length field, which has been read. No copy, no allocation. */
+static inline char* text_at(str_t s) {
+  char* p;
+
+  if (s.base == NULL)
+    return (char*) (uintptr_t) "";
+  p = (char*) (uintptr_t) s.base;
+  memmove(p - 1, p, s.len);
+  p[(ptrdiff_t) s.len - 1] = '\0';
+  return p - 1;
+}
+
+/* ---- signal_name.c ----------------------------------------------------------------------------- */
+
+/* "TERM"; a signal without a name there gets one of ours. Static text. */
+const char* uvssh__signal_name(int signum);
+
+/* ---- global.c --------------------------------------------------------------------------------- */
+
+int uvssh__on_global_request(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_request_success(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_request_failure(struct conn* c, rd_t* m) MUST_CHECK;
+/* Asks whether the peer is alive, unless it was asked already. */
+void uvssh__keepalive_send(struct conn* c);
+int uvssh__global_request(struct conn* c,
+                          uvssh_req_t* req,
+                          const uvssh_session_request_t* what,
+                          uvssh_req_cb cb) MUST_CHECK;
+/* 1 while another message of the user's may be sent: not many wait for the
+ * keys of an exchange. */
+static inline int conn_takes_messages(const struct conn* c) {
+  return c->transport->deferred_count < DEFERRED_MAX / 2 &&
+         c->transport->unsent_replies < REPLIES_MAX;
+}
+
+#endif

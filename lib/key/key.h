@@ -1,0 +1,100 @@
+/* key.h: keys as rows of functions.
+ *
+ *   key.c        the counted, immutable object; the table of types and of
+ *                signature algorithms; blobs, fingerprints, public lines
+ *   ed25519.c    ssh-ed25519, RFC 8032, RFC 8709
+ *   openssh.c    "-----BEGIN OPENSSH PRIVATE KEY-----" (PROTOCOL.key), both
+ *                ways, and one-line public keys
+ *   base64.c     RFC 4648 over libsodium
+ *
+ * Pure: text in, key out. Files are read in loop/key_file.c.
+ */
+#ifndef UVSSH_KEY_INTERNAL_H
+#define UVSSH_KEY_INTERNAL_H
+
+#include "crypto/crypto.h"
+#include "uvssh/key.h"
+
+/* One block: this, the state, the blob. Wiped when the last reference goes. */
+struct uvssh_key_s {
+  const struct key_type* type;
+  void* state;                     /* type->state_size bytes */
+  const uint8_t* blob;
+  size_t blob_len;
+  size_t size;                     /* of the block */
+  unsigned refs;                   /* atomic */
+};
+
+struct key_type {                  /* one row: one type of key */
+  const char* name;                /* as in its blob: "ssh-ed25519" */
+  uvssh_key_type type;
+  size_t state_size;               /* what follows the key object */
+  int (*generate)(void* state, unsigned bits);
+  /* The blob's fields behind the name; all of them, or UVSSH_EKEYFORMAT. */
+  int (*read_public)(void* state, rd_t* blob);
+  void (*write_public)(const void* state, struct buf* blob);
+  /* The private section of an OpenSSH key file behind the name. */
+  int (*read_private)(void* state, rd_t* section);
+  void (*write_private)(const void* state, struct buf* section);
+  int (*has_secret)(const void* state);
+  /* Only the signature itself, without its name. */
+  int (*sign)(const void* state, const char* algorithm, const uint8_t* data,
+              size_t len, struct buf* signature);
+  /* 0 only when it is right. */
+  int (*verify)(const void* state, const char* algorithm, const uint8_t* data,
+                size_t len, str_t signature);
+  void (*wipe)(void* state);
+};
+
+struct sign_alg {                  /* one row: one signature algorithm */
+  const char* name;                /* "rsa-sha2-256" is not its key's name */
+  const struct key_type* type;
+  enum cost cost;
+};
+
+#define KEY_ED25519 "ssh-ed25519"
+extern const struct key_type uvssh__ed25519;
+
+const struct key_type* uvssh__key_type_find(str_t name);  /* or NULL */
+/* A key whose state is still zero; nobody else may see it yet. */
+int uvssh__key_create(uvssh_key_t** key,
+                      const struct key_type* type,
+                      str_t blob) MUST_CHECK;
+
+/* Best first, for server-sig-algs and server_host_key_algorithms. */
+const char* uvssh__sign_default(void);
+int uvssh__sign_check(const char* list);           /* 0 or UV_EINVAL */
+const struct sign_alg* uvssh__sign_find(str_t name); /* or NULL */
+
+/* A public key from its blob, RFC 4253 section 6.6: UVSSH_EKEYFORMAT, also for
+ * trailing bytes and a length that is not exact; UV_ENOMEM. */
+int uvssh__key_from_blob(uvssh_key_t** key, str_t blob) MUST_CHECK;
+/* 1 when this key can be used with this algorithm. */
+int uvssh__key_fits(const uvssh_key_t* key, const struct sign_alg* alg);
+/* signature := string algorithm, string signature (RFC 4253 section 6.6). */
+int uvssh__key_sign(const uvssh_key_t* key,
+                    const struct sign_alg* alg,
+                    const void* data,
+                    size_t len,
+                    struct buf* signature) MUST_CHECK;
+/* 0 only when `signature`, encoded as above, is alg's, exact, and right;
+ * UVSSH_EKEYFORMAT malformed or of another name; UVSSH_ECRYPTO wrong. */
+int uvssh__key_verify(const uvssh_key_t* key,
+                      const struct sign_alg* alg,
+                      const void* data,
+                      size_t len,
+                      str_t signature) MUST_CHECK;
+
+/* base64.c: RFC 4648, canonical. What is in skip (may be NULL) is passed over
+ * when reading; anything odd is UVSSH_EKEYFORMAT. Both append to out. */
+int uvssh__base64_read(struct buf* out,
+                       str_t text,
+                       const char* skip) MUST_CHECK;
+void uvssh__base64_write(struct buf* out, str_t bytes, int padding);
+
+/* OpenSSH's private key file as text with line ends; `text` is secret. */
+int uvssh__key_write(const uvssh_key_t* key,
+                     const char* comment,
+                     struct buf* text) MUST_CHECK;
+
+#endif

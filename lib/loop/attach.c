@@ -1,0 +1,272 @@
+/* attach.c: the one place where a session meets a transport and a timer.
+ *
+ * Happy path: bytes are fed when they come; the session is marked; in this
+ * loop's turn it runs, its output is written, reading is stopped or started,
+ * and the timer is set when the next deadline is earlier than it was.
+ * The end: the transport is closed, then the timer; in its close callback the
+ * user hears on_close, and the memory goes. So on_close is never inside a call.
+ */
+#include "loop/loop.h"
+
+enum { ROUNDS_MAX = 8 };
+
+/* ---- what a session needs ------------------------------------------------------- */
+
+static struct attach* attach_of_desk(const struct desk* desk) {
+  return CONTAINER_OF(session_of(desk), struct attach, session);
+}
+
+static void on_wake(struct desk* desk) {
+  struct attach* a = attach_of_desk(desk);
+
+  if (a->is_dirty)
+    return;
+  a->is_dirty = 1;
+  if (!a->running)
+    queue_push(&a->loop->dirty, &a->dirty);
+}
+
+static unsigned source_hash(const struct attach* a) {
+  unsigned hash = 5381;
+  size_t i;
+
+  for (i = 0; i < sizeof(a->source.key); i++)
+    hash = hash * 33 + a->source.key[i];
+  return hash;
+}
+
+static int on_submit(struct desk* desk, struct job* job) {
+  struct attach* a = attach_of_desk(desk);
+  return uvssh__work_submit(a->loop, job, source_hash(a));
+}
+
+static uint64_t on_now(const struct desk* desk) {
+  return loop_now(attach_of_desk(desk)->loop);
+}
+
+static const struct desk_ops ops = { on_wake, on_submit, on_now };
+
+/* ---- a life ------------------------------------------------------------------------ */
+
+int uvssh__attach_new(struct loop* loop,
+                      const uvssh_config_t* config,
+                      struct attach** out) {
+  struct attach* a = (struct attach*) uvssh__calloc(1, sizeof(*a));
+
+  if (a == NULL)
+    return UV_ENOMEM;
+  a->loop = loop;
+  a->armed = UINT64_MAX;
+  queue_init(&a->dirty);
+  queue_init(&a->of_server);
+  queue_init(&a->source.link);
+  a->session.desk.config = *config;
+  a->session.desk.ops = &ops;
+  a->session.desk.slots = loop->slots;
+  a->session.desk.pool = &loop->pool;
+  *out = a;
+  return 0;
+}
+
+int uvssh__attach_bind(struct attach* a,
+                       uvssh_session_t* pub,
+                       const uvssh_session_handlers_t* handlers,
+                       const struct hostkeys* hostkeys) {
+  struct loop* same;
+  int err;
+
+  a->session.desk.pub = pub;
+  err = uvssh__session_init(&a->session, handlers, hostkeys);
+  if (err == 0)
+    err = uvssh__loop_get(a->loop->uv, &same);
+  if (err != 0) {
+    uvssh__session_free(&a->session);
+    return err;
+  }
+  uv_timer_init(a->loop->uv, &a->timer);
+  a->timer.data = a;
+  pub->loop = a->loop->uv;
+  pub->server = a->server == NULL ? NULL : a->server->pub;
+  pub->impl = a;
+  return 0;
+}
+
+void uvssh__attach_free(struct attach* a) {
+  queue_remove(&a->dirty);
+  uvssh__free_secret(a, sizeof(*a));
+}
+
+static void note_peer(struct attach* a) {
+  uvssh_transport_t* t = a->transport;
+  int len = sizeof(a->session.peer);
+
+  if (t->ops->peername != NULL &&
+      t->ops->peername(t, (struct sockaddr*) &a->session.peer, &len) == 0)
+    a->session.peer_len = len;
+}
+
+void uvssh__attach_start(struct attach* a, uvssh_transport_t* transport) {
+  a->transport = transport;
+  words_of(transport)->attach = a;
+  note_peer(a);
+  uvssh__session_start(&a->session);
+}
+
+/* ---- the end ------------------------------------------------------------------------- */
+
+static void on_timer_closed(uv_handle_t* handle) {
+  struct attach* a = (struct attach*) handle->data;
+  struct server* server = a->server;
+  struct loop* loop = a->loop;
+
+  uvssh__slots_enter(loop->slots);
+  if (server != NULL)
+    uvssh__limit_leave(server, &a->source);
+  queue_remove(&a->of_server);
+  uvssh__session_closed(&a->session);  /* on_close */
+  uvssh__session_free(&a->session);
+  uvssh__config_free(&a->own_config);
+  uvssh__attach_free(a);
+  if (server != NULL)
+    uvssh__server_left(server);
+  uvssh__loop_put(loop);
+}
+
+static void close_attach(struct attach* a) {
+  if (a->closing)
+    return;
+  a->closing = 1;
+  if (a->transport != NULL)
+    a->transport->ops->close(a->transport);
+  else
+    uv_close((uv_handle_t*) &a->timer, on_timer_closed);
+}
+
+void uvssh_transport_closed(uvssh_transport_t* t) {
+  struct attach* a = words_of(t)->attach;
+
+  if (a == NULL || !a->closing)
+    return;
+  words_of(t)->attach = NULL;
+  uv_close((uv_handle_t*) &a->timer, on_timer_closed);
+}
+
+/* ---- bytes ------------------------------------------------------------------------------ */
+
+static void enter(struct attach* a) {
+  uvssh__slots_enter(a->loop->slots);
+  if (a->turn == a->loop->turn)
+    return;
+  a->turn = a->loop->turn;
+  a->turn_in = a->turn_out = 0;
+}
+
+size_t uvssh__attach_budget(struct attach* a) {
+  enter(a);
+  return a->closing || a->turn_in >= TURN_BYTES ? 0 : TURN_BYTES - a->turn_in;
+}
+
+void uvssh_transport_feed(uvssh_transport_t* t, ssize_t nread, void* bytes) {
+  struct attach* a = words_of(t)->attach;
+
+  if (a == NULL || a->closing || nread == 0)
+    return;
+  enter(a);
+  if (nread < 0) {
+    uvssh__session_lost(&a->session, (int) nread);
+    return;
+  }
+  a->turn_in += (size_t) nread;
+  uvssh__session_feed(&a->session, (uint8_t*) bytes, (size_t) nread);
+}
+
+void uvssh_transport_wrote(uvssh_transport_t* t, int status) {
+  struct attach* a = words_of(t)->attach;
+
+  if (a == NULL || a->closing || !a->writing)
+    return;
+  enter(a);
+  a->writing = 0;
+  if (status < 0)
+    uvssh__session_lost(&a->session, status);
+  else
+    uvssh__session_wrote(&a->session);
+}
+
+static void write_out(struct attach* a) {
+  uv_buf_t buf;
+  int err;
+
+  while (!a->writing && a->turn_out < TURN_BYTES &&
+         uvssh__session_output(&a->session, &buf)) {
+    a->writing = 1;
+    a->turn_out += buf.len;
+    err = a->transport->ops->write(a->transport, &buf, 1);
+    if (err != 0) {
+      a->writing = 0;
+      uvssh__session_lost(&a->session, err);
+    }
+  }
+  if (!a->writing && a->turn_out >= TURN_BYTES)
+    on_wake(&a->session.desk);     /* the rest next turn */
+}
+
+static void set_reading(struct attach* a) {
+  int wants = a->transport != NULL && uvssh__session_wants_input(&a->session);
+  int err;
+
+  if (wants == a->reading)
+    return;
+  a->reading = wants;
+  err = wants ? a->transport->ops->read_start(a->transport)
+              : a->transport->ops->read_stop(a->transport);
+  if (err != 0)
+    uvssh__session_lost(&a->session, err);
+}
+
+/* ---- time -------------------------------------------------------------------------------- */
+
+static void on_timer(uv_timer_t* timer) {
+  struct attach* a = (struct attach*) timer->data;
+
+  a->armed = UINT64_MAX;
+  on_wake(&a->session.desk);
+}
+
+/* A deadline that moved away is left: the timer fires early, and is set again
+ * then. So traffic does not restart it. */
+static void arm(struct attach* a) {
+  uint64_t deadline = uvssh__session_deadline(&a->session);
+  uint64_t now = loop_now(a->loop);
+
+  if (deadline >= a->armed || a->closing)
+    return;
+  a->armed = deadline;
+  uv_timer_start(&a->timer, on_timer, deadline > now ? deadline - now : 0, 0);
+}
+
+/* ---- a turn -------------------------------------------------------------------------------- */
+
+void uvssh__attach_turn(struct attach* a) {
+  struct session* s = &a->session;
+  int rounds = 0;
+
+  if (a->closing)
+    return;
+  enter(a);
+  a->running = 1;
+  do {
+    a->is_dirty = 0;
+    uvssh__session_turn(s);
+    write_out(a);
+  } while (a->is_dirty && ++rounds < ROUNDS_MAX && a->turn_out < TURN_BYTES);
+  a->running = 0;
+  if (a->server != NULL && s->desk.logged_in)
+    uvssh__limit_leave(a->server, &a->source);
+  set_reading(a);
+  if (a->is_dirty)
+    queue_push(&a->loop->dirty, &a->dirty);
+  if (session_wants_close(s))
+    close_attach(a);
+  arm(a);
+}

@@ -1,0 +1,298 @@
+/* listen.c: a server's sockets, and what is accepted from them.
+ *
+ * A connection is taken first, and counted by its address; the user is asked
+ * only about those that the limits let pass, and what he does not take is
+ * closed. Running out of descriptors closes nothing: libuv drops the
+ * connection, the user is told, listening goes on. */
+#include "loop/loop.h"
+
+enum { BACKLOG = 1024 };
+
+/* ---- connections -------------------------------------------------------------------- */
+
+static void on_socket_closed(uv_handle_t* handle) {
+  struct attach* a = (struct attach*) handle->data;
+  struct server* server = a->server;
+
+  uvssh__attach_free(a);
+  uvssh__server_handle_closed(server);
+}
+
+/* Nobody took it, or may. */
+static void turn_away(struct attach* a) {
+  uvssh__limit_leave(a->server, &a->source);
+  a->socket.handle.data = a;
+  a->server->handles++;
+  uv_close(&a->socket.handle, on_socket_closed);
+}
+
+static int init_socket(struct attach* a, const uv_stream_t* listener) {
+  uv_loop_t* uv = a->loop->uv;
+
+  if (listener->type == UV_TCP)
+    return uv_tcp_init(uv, &a->socket.tcp);
+  return uv_pipe_init(uv, &a->socket.pipe, 0);
+}
+
+static int check_limits(struct attach* a) {
+  struct sockaddr_storage peer;
+  struct sockaddr* address = (struct sockaddr*) &peer;
+  int len = sizeof(peer);
+
+  if (a->socket.handle.type != UV_TCP ||
+      uv_tcp_getpeername(&a->socket.tcp, address, &len) != 0)
+    address = NULL;
+  return uvssh__limit_enter(a->server, &a->source, address);
+}
+
+/* 0 and *out, or a code; the socket is closed then. */
+static int take(struct listener* l, struct attach** out) {
+  struct server* server = l->server;
+  struct attach* a;
+  int err = uvssh__attach_new(server->loop, &server->config, &a);
+
+  if (err != 0)
+    return err;
+  a->server = server;
+  err = init_socket(a, l->stream);
+  if (err != 0) {
+    uvssh__attach_free(a);
+    return err;
+  }
+  err = uv_accept(l->stream, &a->socket.stream);
+  if (err == 0)
+    err = check_limits(a);
+  if (err != 0) {
+    turn_away(a);
+    return err;
+  }
+  if (a->socket.handle.type == UV_TCP)
+    (void) uv_tcp_nodelay(&a->socket.tcp, 1);
+  *out = a;
+  return 0;
+}
+
+static void on_connection(uv_stream_t* stream, int status) {
+  struct listener* l = (struct listener*) stream->data;
+  struct server* server;
+  struct attach* a = NULL;
+
+  if (l == NULL || l->server->draining || l->server->closing)
+    return;
+  server = l->server;
+  uvssh__slots_enter(server->loop->slots);
+  if (status == 0)
+    status = take(l, &a);
+  if (status == UVSSH_ELIMIT) {
+    uvssh__log(&server->log, UVSSH_LOG_INFO,
+               "too many connections that are not logged in: one is refused");
+    return;
+  }
+  server->pending = a;
+  l->cb(server->pub, status);
+  a = server->pending;
+  server->pending = NULL;
+  if (a != NULL)
+    turn_away(a);
+}
+
+static int begin(struct server* server,
+                 struct attach* a,
+                 uvssh_session_t* session,
+                 const uvssh_session_handlers_t* handlers) {
+  int err = uvssh__attach_bind(a, session, handlers, &server->hostkeys);
+
+  if (err == 0)
+    queue_push(&server->sessions, &a->of_server);
+  return err;
+}
+
+int uvssh_server_accept(uvssh_server_t* pub,
+                        uvssh_session_t* session,
+                        const uvssh_session_handlers_t* handlers) {
+  struct server* server = uvssh__server_of(pub);
+  struct attach* a = server == NULL ? NULL : server->pending;
+  int err;
+
+  if (session == NULL || handlers == NULL)
+    return UV_EINVAL;
+  if (a == NULL)
+    return UV_EAGAIN;
+  if (session->impl != NULL)
+    return UV_EBUSY;
+  err = begin(server, a, session, handlers);
+  if (err != 0)
+    return err;
+  server->pending = NULL;
+  (void) uvssh_transport_stream(&a->own, &a->socket.stream);
+  uvssh__attach_start(a, &a->own);
+  return 0;
+}
+
+int uvssh_server_serve(uvssh_server_t* pub,
+                       uvssh_session_t* session,
+                       uvssh_transport_t* transport,
+                       const uvssh_session_handlers_t* handlers) {
+  struct server* server = uvssh__server_of(pub);
+  struct attach* a;
+  int err;
+
+  if (server == NULL || server->closing)
+    return UV_ECANCELED;
+  if (session == NULL || handlers == NULL || transport == NULL ||
+      transport->ops == NULL || server->hostkeys.count == 0)
+    return UV_EINVAL;
+  if (session->impl != NULL)
+    return UV_EBUSY;
+  err = uvssh__attach_new(server->loop, &server->config, &a);
+  if (err != 0)
+    return err;
+  a->server = server;
+  err = begin(server, a, session, handlers);
+  if (err != 0) {
+    uvssh__attach_free(a);
+    return err;
+  }
+  uvssh__attach_start(a, transport);
+  return 0;
+}
+
+/* ---- sockets -------------------------------------------------------------------------- */
+
+static void on_listener_closed(uv_handle_t* handle) {
+  struct listener* l = (struct listener*) handle->data;
+  struct server* server = l->server;
+
+  uvssh__free(l);
+  uvssh__server_handle_closed(server);
+}
+
+static void listener_close(struct listener* l) {
+  queue_remove(&l->link);
+  if (l->is_ours) {
+    l->server->handles++;
+    uv_close(&l->own.handle, on_listener_closed);
+    return;
+  }
+  l->stream->data = NULL;          /* the user closes it */
+  uvssh__free(l);
+}
+
+void uvssh__listeners_close(struct server* server) {
+  while (!queue_empty(&server->listeners))
+    listener_close(CONTAINER_OF(server->listeners.next, struct listener, link));
+}
+
+static int listen_on(struct listener* l) {
+  int err;
+
+  l->stream->data = l;
+  err = uv_listen(l->stream, BACKLOG, on_connection);
+  if (err != 0)
+    return err;
+  queue_push(&l->server->listeners, &l->link);
+  return 0;
+}
+
+static int may_listen(struct server* server, uvssh_connection_cb cb) {
+  if (server == NULL)
+    return UV_ENOTCONN;
+  if (server->closing || server->draining)
+    return UV_ECANCELED;
+  return cb == NULL || server->hostkeys.count == 0 ? UV_EINVAL : 0;
+}
+
+static struct listener* listener_new(struct server* server,
+                                     uvssh_connection_cb cb) {
+  struct listener* l = (struct listener*) uvssh__calloc(1, sizeof(*l));
+
+  if (l == NULL)
+    return NULL;
+  queue_init(&l->link);
+  l->server = server;
+  l->cb = cb;
+  return l;
+}
+
+static int bind_to(struct listener* l, const char* host, int port) {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+  } address;
+  unsigned flags = 0;
+
+  if (uv_ip4_addr(host, port, &address.four) != 0) {
+    if (uv_ip6_addr(host, port, &address.six) != 0)
+      return UV_EINVAL;
+    flags = UV_TCP_IPV6ONLY;
+  }
+  return uv_tcp_bind(&l->own.tcp, &address.any, flags);
+}
+
+int uvssh_server_listen(uvssh_server_t* pub,
+                        const char* host,
+                        int port,
+                        uvssh_connection_cb cb) {
+  struct server* server = uvssh__server_of(pub);
+  struct listener* l;
+  int err = may_listen(server, cb);
+
+  if (err != 0)
+    return err;
+  if (host == NULL || port < 0 || port > 65535)
+    return UV_EINVAL;
+  l = listener_new(server, cb);
+  if (l == NULL)
+    return UV_ENOMEM;
+  err = uv_tcp_init(server->loop->uv, &l->own.tcp);
+  if (err != 0) {
+    uvssh__free(l);
+    return err;
+  }
+  l->is_ours = 1;
+  l->stream = &l->own.stream;
+  l->stream->data = l;
+  err = bind_to(l, host, port);
+  if (err == 0)
+    err = listen_on(l);
+  if (err != 0)
+    listener_close(l);
+  return err;
+}
+
+int uvssh_server_listen_stream(uvssh_server_t* pub,
+                               uv_stream_t* stream,
+                               uvssh_connection_cb cb) {
+  struct server* server = uvssh__server_of(pub);
+  struct listener* l;
+  int err = may_listen(server, cb);
+
+  if (err != 0)
+    return err;
+  if (stream == NULL ||
+      (stream->type != UV_TCP && stream->type != UV_NAMED_PIPE))
+    return UV_EINVAL;
+  l = listener_new(server, cb);
+  if (l == NULL)
+    return UV_ENOMEM;
+  l->stream = stream;
+  err = listen_on(l);
+  if (err != 0)
+    listener_close(l);
+  return err;
+}
+
+int uvssh_server_getsockname(const uvssh_server_t* pub,
+                             struct sockaddr* name,
+                             int* namelen) {
+  const struct server* server = uvssh__server_of(pub);
+  const struct listener* l;
+
+  if (server == NULL || queue_empty(&server->listeners))
+    return UV_ENOTCONN;
+  l = CONTAINER_OF(server->listeners.next, struct listener, link);
+  if (l->stream->type != UV_TCP)
+    return UV_ENOTSUP;
+  return uv_tcp_getsockname((const uv_tcp_t*) l->stream, name, namelen);
+}

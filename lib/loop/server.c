@@ -1,0 +1,198 @@
+/* server.c: a server owns its host keys, its settings and the list of its
+ * sessions; and knows how to go.
+ *
+ * shutdown: stops listening, closes who is not logged in, waits for the others
+ * until the deadline, then says DISCONNECT to them.
+ * close: closes everything at once; its callback is the last. */
+#include "loop/loop.h"
+
+struct server* uvssh__server_of(const uvssh_server_t* pub) {
+  return pub == NULL ? NULL : (struct server*) pub->impl;
+}
+
+static struct server* server_new(const uvssh_config_t* config, int* err) {
+  struct server* server = (struct server*) uvssh__calloc(1, sizeof(*server));
+  unsigned i;
+
+  *err = server == NULL ? UV_ENOMEM
+                        : uvssh__config_copy(&server->config, config);
+  if (*err != 0) {
+    uvssh__free(server);
+    return NULL;
+  }
+  queue_init(&server->listeners);
+  queue_init(&server->sessions);
+  for (i = 0; i < SOURCES; i++)
+    queue_init(&server->sources[i]);
+  server->log.cb = server->config.log;
+  server->log.arg = server->config.log_arg;
+  server->log.level = server->config.log_level;
+  return server;
+}
+
+static void server_free(struct server* server) {
+  unsigned i;
+
+  for (i = 0; i < server->hostkeys.count; i++)
+    uvssh_key_unref(server->hostkeys.key[i]);
+  uvssh__config_free(&server->config);
+  uvssh__free(server);
+}
+
+int uvssh_server_init(uv_loop_t* loop,
+                      uvssh_server_t* pub,
+                      const uvssh_config_t* config) {
+  struct server* server;
+  int err;
+
+  if (loop == NULL || pub == NULL)
+    return UV_EINVAL;
+  if (pub->impl != NULL)
+    return UV_EBUSY;
+  server = server_new(config, &err);
+  if (server == NULL)
+    return err;
+  err = uvssh__loop_get(loop, &server->loop);
+  if (err != 0) {
+    server_free(server);
+    return err;
+  }
+  uv_timer_init(loop, &server->timer);
+  server->timer.data = server;
+  server->handles = 1;
+  server->pub = pub;
+  pub->loop = loop;
+  pub->impl = server;
+  return 0;
+}
+
+int uvssh_server_add_key(uvssh_server_t* pub, uvssh_key_t* key) {
+  struct server* server = uvssh__server_of(pub);
+  struct hostkeys* keys;
+  unsigned i;
+
+  if (server == NULL)
+    return UV_ENOTCONN;
+  if (key == NULL || !uvssh_key_has_secret(key))
+    return UV_EINVAL;
+  keys = &server->hostkeys;
+  for (i = 0; i < keys->count; i++)
+    if (strcmp(uvssh_key_name(keys->key[i]), uvssh_key_name(key)) == 0)
+      return UV_EINVAL;
+  if (keys->count == ARRAY_SIZE(keys->key))
+    return UV_EINVAL;
+  keys->key[keys->count++] = uvssh_key_ref(key);
+  return 0;
+}
+
+/* ---- its sessions ------------------------------------------------------------------- */
+
+uvssh_session_t* uvssh_server_next(const uvssh_server_t* pub,
+                                   const uvssh_session_t* prev) {
+  const struct server* server = uvssh__server_of(pub);
+  const struct queue* at;
+
+  if (server == NULL)
+    return NULL;
+  if (prev == NULL)
+    at = &server->sessions;
+  else if (prev->impl != NULL && attach_of(prev)->server == server)
+    at = &attach_of(prev)->of_server;
+  else
+    return NULL;
+  at = at->next;
+  if (at == &server->sessions)
+    return NULL;
+  return CONTAINER_OF(at, struct attach, of_server)->session.desk.pub;
+}
+
+/* ---- the end --------------------------------------------------------------------------- */
+
+static void tell_drained(struct server* server) {
+  uvssh_server_cb cb = server->on_drained;
+
+  server->on_drained = NULL;
+  if (cb != NULL)
+    cb(server->pub);
+}
+
+static void finish(struct server* server) {
+  uvssh_server_t* pub = server->pub;
+  struct loop* loop = server->loop;
+  uvssh_server_cb cb = server->on_closed;
+
+  if (!server->closing || server->handles != 0 ||
+      !queue_empty(&server->sessions))
+    return;
+  tell_drained(server);
+  server_free(server);
+  pub->impl = NULL;
+  if (cb != NULL)
+    cb(pub);
+  uvssh__loop_put(loop);
+}
+
+void uvssh__server_handle_closed(struct server* server) {
+  server->handles--;
+  finish(server);
+}
+
+void uvssh__server_left(struct server* server) {
+  if (server->draining && !server->closing && queue_empty(&server->sessions)) {
+    uv_timer_stop(&server->timer);
+    tell_drained(server);
+  }
+  finish(server);
+}
+
+static void on_deadline(uv_timer_t* timer) {
+  struct server* server = (struct server*) timer->data;
+  uvssh_session_t* s = NULL;
+
+  if (queue_empty(&server->sessions)) {
+    tell_drained(server);
+    return;
+  }
+  while ((s = uvssh_server_next(server->pub, s)) != NULL)
+    (void) uvssh_session_disconnect(s, UVSSH_DISCONNECT_BY_APPLICATION,
+                                    "the server is going down");
+}
+
+int uvssh_server_shutdown(uvssh_server_t* pub,
+                          uint64_t timeout_ms,
+                          uvssh_server_cb cb) {
+  struct server* server = uvssh__server_of(pub);
+  uvssh_session_t* s = NULL;
+
+  if (server == NULL)
+    return UV_ENOTCONN;
+  if (server->draining || server->closing)
+    return UV_EBUSY;
+  server->draining = 1;
+  server->on_drained = cb;
+  uvssh__listeners_close(server);
+  while ((s = uvssh_server_next(pub, s)) != NULL)
+    if (!attach_of(s)->session.desk.logged_in)
+      uvssh_session_close(s);
+  if (queue_empty(&server->sessions))
+    timeout_ms = 0;
+  return uv_timer_start(&server->timer, on_deadline, timeout_ms, 0);
+}
+
+static void on_timer_closed(uv_handle_t* handle) {
+  uvssh__server_handle_closed((struct server*) handle->data);
+}
+
+void uvssh_server_close(uvssh_server_t* pub, uvssh_server_cb cb) {
+  struct server* server = uvssh__server_of(pub);
+  uvssh_session_t* s = NULL;
+
+  if (server == NULL || server->closing)
+    return;
+  server->closing = 1;
+  server->on_closed = cb;
+  uvssh__listeners_close(server);
+  while ((s = uvssh_server_next(pub, s)) != NULL)
+    uvssh_session_close(s);
+  uv_close((uv_handle_t*) &server->timer, on_timer_closed);
+}

@@ -1,0 +1,193 @@
+/* dispatch.c: which message is legal when, and from whom: one table.
+ *
+ * A row names the states in which a server, and in which a client, may receive
+ * the message; anywhere else it ends the session. Handlers never test the
+ * state. The table is checked against the oracle by test/proto. */
+#include "session/session.h"
+
+/* Sets of states. */
+#define FIRST_KEX (ST_KEXINIT | ST_KEX | ST_NEWKEYS)
+#define LOGIN (ST_SERVICE | ST_AUTH | ST_WAIT | ST_QUERY | ST_SIGNED)
+#define ATTEMPTS (ST_AUTH | ST_WAIT | ST_QUERY | ST_SIGNED)
+#define ANSWERED (ST_WAIT | ST_QUERY | ST_SIGNED)
+#define RUNNING (ST_OPEN | ST_REKEY_SENT)
+#define REKEY (ST_REKEY_KEX | ST_REKEY_NEWKEYS)
+#define NEVER 0
+#define ALWAYS (FIRST_KEX | LOGIN | RUNNING | REKEY)
+
+enum {
+  NOT_IN_STRICT_KEX = 1,           /* nor while the first keys are agreed on */
+  ONLY_BEHIND_NEWKEYS = 2,         /* the packet right behind the peer's */
+  UNKNOWN = 4,                     /* answered UNIMPLEMENTED where allowed */
+  PEER_DATA = 8                    /* counts for idle_timeout_ms */
+};
+
+struct row {
+  int (*transport)(struct transport* t, rd_t* m);
+  int (*auth)(struct auth* auth, rd_t* m);
+  int (*conn)(struct conn* c, rd_t* m);
+  int (*session)(struct session* s, rd_t* m);
+  unsigned server;
+  unsigned client;
+  unsigned flags;
+};
+
+static int on_ping(struct session* s, rd_t* m) {
+  str_t data = rd_str(m);          /* data */
+  struct buf* out;
+
+  if (rd_end(m) != 0)
+    return UVSSH_EMESSAGE;
+  if (uvssh__session_state(s) != ST_OPEN)
+    return 0;                      /* no answer before login or in a rekey */
+  out = uvssh__message(&s->transport, MSG_PONG);
+  wr_str(out, data.base, data.len);
+  uvssh__send(&s->transport);
+  return 0;
+}
+
+static int on_pong(struct session* s, rd_t* m) {
+  (void) rd_str(m);                /* data */
+  return rd_end(m);
+}
+
+#define T(handler) .transport = uvssh__on_##handler
+#define A(handler) .auth = uvssh__on_##handler
+#define C(handler) .conn = uvssh__on_##handler
+#define S(handler) .session = handler
+
+static const struct row rows[256] = {
+  /* number                      handler, states of a server, of a client, flags */
+  [MSG_DISCONNECT]            = { T(disconnect),    .server = ALWAYS,
+                                  .client = ALWAYS },
+  [MSG_IGNORE]                = { T(ignore),        .server = ALWAYS,
+                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
+  [MSG_UNIMPLEMENTED]         = { T(unimplemented), .server = ALWAYS,
+                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
+  [MSG_DEBUG]                 = { T(debug),         .server = ALWAYS,
+                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
+  [MSG_SERVICE_REQUEST]       = { A(service_request),
+                                  .server = ST_SERVICE | ST_AUTH | ST_WAIT },
+  [MSG_SERVICE_ACCEPT]        = { A(service_accept), .client = ST_SERVICE },
+  [MSG_EXT_INFO]              = { T(ext_info),      .server = ST_SERVICE,
+                                  .client = ST_SERVICE,
+                                  .flags = ONLY_BEHIND_NEWKEYS },
+  [9 ... 19]                  = { .server = ALWAYS, .client = ALWAYS,
+                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
+
+  [MSG_KEXINIT]               = { T(kexinit),       .server = ST_KEXINIT | RUNNING,
+                                  .client = ST_KEXINIT | RUNNING },
+  [MSG_NEWKEYS]               = { T(newkeys),
+                                  .server = ST_NEWKEYS | ST_REKEY_NEWKEYS,
+                                  .client = ST_NEWKEYS | ST_REKEY_NEWKEYS },
+  [22 ... 29]                 = { .server = ALWAYS, .client = ALWAYS,
+                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
+  [MSG_KEX_ECDH_INIT]         = { T(kex_init),      .server = ST_KEX | ST_REKEY_KEX },
+  [MSG_KEX_ECDH_REPLY]        = { T(kex_reply),     .client = ST_KEX | ST_REKEY_KEX },
+
+  [MSG_USERAUTH_REQUEST]      = { A(userauth_request),
+                                  .server = ST_AUTH | ST_WAIT | ST_OPEN |
+                                            ST_REKEY_SENT },
+  [MSG_USERAUTH_FAILURE]      = { A(userauth_failure), .client = ANSWERED },
+  [MSG_USERAUTH_SUCCESS]      = { A(userauth_success),
+                                  .client = ST_WAIT | ST_SIGNED },
+  [MSG_USERAUTH_BANNER]       = { A(userauth_banner), .client = ATTEMPTS },
+  [54 ... 59]                 = { .server = ATTEMPTS, .client = ATTEMPTS,
+                                  .flags = UNKNOWN },
+  [MSG_USERAUTH_PK_OK]        = { A(userauth_60),   .client = ST_WAIT | ST_QUERY },
+  [62]                        = { .server = ATTEMPTS, .client = ATTEMPTS,
+                                  .flags = UNKNOWN },
+  [67 ... 79]                 = { .server = ATTEMPTS, .client = ATTEMPTS,
+                                  .flags = UNKNOWN },
+
+  [MSG_GLOBAL_REQUEST]        = { C(global_request),  .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_REQUEST_SUCCESS]       = { C(request_success), .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_REQUEST_FAILURE]       = { C(request_failure), .server = RUNNING,
+                                  .client = RUNNING },
+  [83 ... 89]                 = { .server = RUNNING, .client = RUNNING,
+                                  .flags = UNKNOWN },
+  [MSG_CHANNEL_OPEN]          = { C(channel_open),    .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_CHANNEL_OPEN_CONFIRMATION] = { C(channel_confirmation),
+                                  .server = RUNNING, .client = RUNNING },
+  [MSG_CHANNEL_OPEN_FAILURE]  = { C(channel_failure_open),
+                                  .server = RUNNING, .client = RUNNING },
+  [MSG_CHANNEL_WINDOW_ADJUST] = { C(window_adjust),   .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_CHANNEL_DATA]          = { C(channel_data),    .server = RUNNING,
+                                  .client = RUNNING, .flags = PEER_DATA },
+  [MSG_CHANNEL_EXTENDED_DATA] = { C(channel_extended_data), .server = RUNNING,
+                                  .client = RUNNING, .flags = PEER_DATA },
+  [MSG_CHANNEL_EOF]           = { C(channel_eof),     .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_CHANNEL_CLOSE]         = { C(channel_close),   .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_CHANNEL_REQUEST]       = { C(channel_request), .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_CHANNEL_SUCCESS]       = { C(channel_success), .server = RUNNING,
+                                  .client = RUNNING },
+  [MSG_CHANNEL_FAILURE]       = { C(channel_failure), .server = RUNNING,
+                                  .client = RUNNING },
+  [101 ... 127]               = { .server = RUNNING, .client = RUNNING,
+                                  .flags = UNKNOWN },
+
+  [128 ... 191]               = { .server = FIRST_KEX | RUNNING,
+                                  .client = FIRST_KEX | RUNNING,
+                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
+  [MSG_PING]                  = { S(on_ping),         .server = ALWAYS,
+                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
+  [MSG_PONG]                  = { S(on_pong),         .server = ALWAYS,
+                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
+  [194 ... 255]               = { .server = FIRST_KEX | RUNNING,
+                                  .client = FIRST_KEX | RUNNING,
+                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
+};
+
+static int is_legal(const struct session* s, const struct row* row) {
+  enum state state = uvssh__session_state(s);
+  unsigned where = s->desk.is_server ? row->server : row->client;
+
+  if ((where & state) == 0)
+    return 0;
+  if ((row->flags & NOT_IN_STRICT_KEX) != 0 && s->transport.strict &&
+      (state & FIRST_KEX) != 0)
+    return 0;
+  return (row->flags & ONLY_BEHIND_NEWKEYS) == 0 ||
+         s->transport.in_since_newkeys == 1;
+}
+
+static int call(struct session* s, const struct row* row, rd_t* m) {
+  if (row->transport != NULL)
+    return row->transport(&s->transport, m);
+  if (row->auth != NULL)
+    return row->auth(&s->auth, m);
+  if (row->conn != NULL)
+    return row->conn(&s->conn, m);
+  return row->session(s, m);
+}
+
+int uvssh__dispatch(struct session* s, rd_t* m) {
+  uint8_t number = rd_u8(m);
+  const struct row* row = &rows[number];
+
+  if (log_wants(&s->desk.log, UVSSH_LOG_PACKET))
+    uvssh__log(&s->desk.log, UVSSH_LOG_PACKET, "in %s #%u, %zu bytes",
+               uvssh__msg_name(number), s->transport.in.seq - 1,
+               rd_left(m) + 1);
+  if (uvssh__kex_skip_guess(&s->transport, number))
+    return 0;
+  if (!is_legal(s, row)) {
+    uvssh__log(&s->desk.log, UVSSH_LOG_INFO, "%s (%u) is not allowed now",
+               uvssh__msg_name(number), number);
+    return UVSSH_EUNEXPECTED;
+  }
+  if ((row->flags & PEER_DATA) != 0)
+    s->data_at = desk_now(&s->desk);
+  if ((row->flags & UNKNOWN) != 0) {
+    uvssh__unimplemented_send(&s->transport);
+    return 0;
+  }
+  return call(s, row, m);
+}

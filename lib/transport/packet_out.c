@@ -1,0 +1,186 @@
+/* packet_out.c: the binary packet protocol, outward. RFC 4253 section 6.
+ *
+ * A message is written into the scratch buffer of the loop and sealed into the
+ * last output block; channel data is sealed straight from where it lies. What
+ * has to wait for our NEWKEYS waits as a message, never as a packet.
+ *
+ * Bounds: blocks hold at most SEAL_AHEAD_MAX of channel data, and replies
+ * until uvssh__replies_pile_up() stops the reading that causes them; deferred
+ * messages have their own two limits. */
+#include "transport/transport.h"
+
+struct buf* uvssh__message(struct transport* t, uint8_t number) {
+  struct buf* m = &t->desk->pool->scratch;
+
+  uvssh__buf_reset(m);
+  m->bad = 0;
+  wr_u8(m, number);
+  return m;
+}
+
+/* Room for n bytes in one piece: a small block while little is queued. */
+static uint8_t* reserve(struct transport* t, size_t n, int bulk) {
+  struct block* last = t->last;
+  struct block* block;
+
+  if (last != NULL && !(t->in_flight && last == t->blocks) &&
+      last->cap - last->len >= n)
+    return last->data + last->len;
+  if (t->unsent != 0 || bulk)
+    block = uvssh__block_get(t->desk->pool, n > BLOCK_BIG ? n : BLOCK_BIG);
+  else
+    block = uvssh__block_get(t->desk->pool, n);
+  if (block == NULL) {
+    desk_fail(t->desk, UV_ENOMEM);
+    return NULL;
+  }
+  if (last == NULL)
+    t->blocks = block;
+  else
+    last->next = block;
+  t->last = block;
+  return block->data;
+}
+
+static void queued(struct transport* t, size_t n, int reply) {
+  t->last->len += n;
+  t->unsent += n;
+  t->sealed_end += n;
+  if (reply && t->in_flight)
+    t->unsent_replies += n;
+  desk_wake(t->desk);
+}
+
+/* The least padding is 4, and block size divides what is encrypted. */
+static size_t padding_for(const struct keys* keys, size_t payload) {
+  size_t block = keys->block_size == 0 ? 8 : keys->block_size;
+  size_t used = (keys->clear == 0 ? 5 : 1) + payload;
+  size_t padding = block - used % block;
+
+  return padding < 4 ? padding + block : padding;
+}
+
+static void seal(struct transport* t,
+                 const uint8_t* head,
+                 size_t head_len,
+                 const uint8_t* body,
+                 size_t body_len,
+                 int bulk) {
+  struct half* half = &t->out;
+  size_t padding = padding_for(&half->keys, head_len + body_len);
+  size_t length = 1 + head_len + body_len + padding;
+  size_t total = 4 + length + half->keys.tag_size;
+  uint8_t* out = reserve(t, total, bulk);
+  int err;
+
+  if (out == NULL)
+    return;
+  put_u32(out, (uint32_t) length);
+  out[4] = (uint8_t) padding;
+  memcpy(out + 5, head, head_len);
+  memcpy(out + 5 + head_len + body_len, t->padding, padding);
+  err = uvssh__seal(&half->keys, half->seq, out, 5 + head_len, body, body_len,
+                    padding);
+  if (err != 0) {
+    desk_fail(t->desk, err);
+    return;
+  }
+  if (log_wants(&t->desk->log, UVSSH_LOG_PACKET))
+    uvssh__log(&t->desk->log, UVSSH_LOG_PACKET, "out %s #%u, %zu bytes",
+               uvssh__msg_name(head[0]), half->seq, head_len + body_len);
+  half->seq++;
+  half->packets++;
+  half->key_packets++;
+  half->bytes += total;
+  half->key_bytes += total;
+  queued(t, total, !bulk);
+}
+
+static void defer(struct transport* t, const struct buf* m) {
+  if (t->deferred_count >= DEFERRED_MAX ||
+      m->len > DEFERRED_BYTES_MAX - t->deferred.len) {
+    desk_fail(t->desk, UVSSH_ELIMIT);
+    return;
+  }
+  wr_u32(&t->deferred, (uint32_t) m->len);
+  wr_bytes(&t->deferred, m->base, m->len);
+  if (t->deferred.bad)
+    desk_fail(t->desk, UV_ENOMEM);
+  t->deferred_count++;
+}
+
+static int belongs_to_kex(uint8_t number) {
+  return number <= MSG_DEBUG || (number >= MSG_KEXINIT && number <= 49);
+}
+
+void uvssh__send(struct transport* t) {
+  struct buf* m = &t->desk->pool->scratch;
+
+  if (m->bad)
+    desk_fail(t->desk, UV_ENOMEM);
+  else if (t->kexinit_sent && !belongs_to_kex(m->base[0]))
+    defer(t, m);
+  else
+    seal(t, m->base, m->len, NULL, 0, 0);
+  uvssh__wipe(m->base, m->len);
+}
+
+int uvssh__can_send_data(const struct transport* t) {
+  return !t->kexinit_sent && !t->in_flight && t->unsent < SEAL_AHEAD_MAX &&
+         t->desk->failed == 0;
+}
+
+void uvssh__send_data(struct transport* t,
+                      const uint8_t* head,
+                      size_t head_len,
+                      const uint8_t* body,
+                      size_t body_len) {
+  seal(t, head, head_len, body, body_len, body_len >= BLOCK_SMALL / 2);
+}
+
+void uvssh__send_deferred(struct transport* t) {
+  rd_t waiting = rd_of(t->deferred.base, t->deferred.len);
+  str_t message;
+
+  while (rd_left(&waiting) != 0) {
+    message = rd_str(&waiting);
+    seal(t, message.base, message.len, NULL, 0, 0);
+  }
+  uvssh__buf_free(&t->deferred);
+  t->deferred_count = 0;
+}
+
+void uvssh__send_raw(struct transport* t, const void* base, size_t len) {
+  uint8_t* out = reserve(t, len, 0);
+
+  if (out == NULL)
+    return;
+  memcpy(out, base, len);
+  t->out.bytes += len;
+  queued(t, len, 1);
+}
+
+int uvssh__output_next(struct transport* t, uv_buf_t* out) {
+  if (t->in_flight || t->blocks == NULL)
+    return 0;
+  t->in_flight = 1;
+  t->unsent -= t->blocks->len;
+  t->unsent_replies = 0;
+  *out = uv_buf_init((char*) t->blocks->data, (unsigned) t->blocks->len);
+  return 1;
+}
+
+void uvssh__output_done(struct transport* t) {
+  struct block* block = t->blocks;
+
+  t->in_flight = 0;
+  t->written_end += block->len;
+  t->blocks = block->next;
+  if (t->blocks == NULL)
+    t->last = NULL;
+  uvssh__block_put(t->desk->pool, block);
+}
+
+int uvssh__replies_pile_up(const struct transport* t) {
+  return t->unsent_replies > REPLIES_MAX;
+}

@@ -1,0 +1,58 @@
+/* mpint.c: integers of any size (RFC 4251 section 5).
+ *
+ * Good way: the shortest form of a number that is not negative. Refused when
+ * read: negative numbers, of which SSH has none, and a leading zero byte
+ * without need, so that one number has one form. An empty string is zero.
+ *
+ * Never: computes with the number; branches on its bytes when it writes one,
+ * but for the leading zero bytes, whose count the length shows anyway.
+ */
+#include "wire/wire.h"
+
+void uvssh__wr_mpint(struct buf* b, const uint8_t* base, size_t len) {
+  size_t pad;
+  uint8_t* p;
+
+  while (len != 0 && *base == 0) {
+    base += 1;
+    len -= 1;
+  }
+  if (len == 0) {
+    wr_u32(b, 0);
+    return;
+  }
+  if (len > UINT32_MAX - 8) {      /* also: the sums below fit a size_t */
+    b->bad = 1;
+    return;
+  }
+
+  pad = base[0] >> 7;              /* 1: a zero byte keeps it positive */
+  p = uvssh__buf_reserve(b, 4 + pad + len);
+  if (p == NULL)
+    return;
+  put_u32(p, (uint32_t) (pad + len));
+  p[4] = 0;
+  memcpy(p + 4 + pad, base, len);
+  b->len += 4 + pad + len;
+}
+
+str_t uvssh__rd_mpint(rd_t* r) {
+  static const str_t none = { NULL, 0 };
+  str_t s = rd_str(r);
+
+  if (s.len == 0)
+    return s;
+  if ((s.base[0] & 0x80) != 0) {
+    r->bad = 1;
+    return none;
+  }
+  if (s.base[0] != 0)
+    return s;
+  if (s.len == 1 || (s.base[1] & 0x80) == 0) {
+    r->bad = 1;
+    return none;
+  }
+  s.base += 1;
+  s.len -= 1;
+  return s;
+}
