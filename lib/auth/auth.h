@@ -1,5 +1,6 @@
 /* auth.h: the authentication protocol, RFC 4252, in both roles.
  *
+ *   auth.c          beginning and end, both roles
  *   auth_server.c   requests, verdicts, refusals at a constant time, counts
  *   auth_methods.c  the server's table of methods: one row each
  *   auth_client.c   the other side
@@ -93,6 +94,8 @@ int uvssh__auth_client_start(struct auth* auth,
                              uvssh_req_t* req,
                              const char* user,
                              uvssh_req_cb cb) MUST_CHECK;
+/* The fields of a USERAUTH_REQUEST up to the method's name. */
+struct buf* uvssh__auth_request(struct auth* auth, const char* method);
 void uvssh__auth_client_none(struct auth* auth);
 void uvssh__auth_client_password(struct auth* auth, const char* password);
 void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key);
@@ -117,6 +120,9 @@ unsigned uvssh__auth_methods_of(str_t list);
 /* ---- auth_pubkey.c --------------------------------------------------------------- */
 
 int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) MUST_CHECK;
+/* Client: would this key do? And, when it would, the signature. */
+void uvssh__auth_publickey_ask(struct auth* auth);
+int uvssh__auth_publickey_sign(struct auth* auth) MUST_CHECK;
 /* What is signed: session id, then the request up to the key. */
 void uvssh__auth_signed_data(const struct auth* auth,
                              const struct sign_alg* sign,

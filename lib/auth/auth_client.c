@@ -32,7 +32,7 @@ int uvssh__on_service_accept(struct auth* auth, rd_t* m) {
 }
 
 /* The request's fields up to the method's name. */
-static struct buf* request(struct auth* auth, const char* method) {
+struct buf* uvssh__auth_request(struct auth* auth, const char* method) {
   struct buf* m = uvssh__message(auth->transport, MSG_USERAUTH_REQUEST);
 
   wr_cstr(m, auth->user);
@@ -107,72 +107,6 @@ int uvssh__on_userauth_banner(struct auth* auth, rd_t* m) {
 
 /* ---- publickey ------------------------------------------------------------------ */
 
-struct sign_job {
-  struct job job;
-  struct auth* auth;               /* for done() only */
-  uvssh_key_t* key;
-  const struct sign_alg* sign;
-  struct buf data;
-  struct buf signature;
-};
-
-static void sign_run(struct job* job) {
-  struct sign_job* j = CONTAINER_OF(job, struct sign_job, job);
-
-  job->status = uvssh__key_sign(j->key, j->sign, j->data.base, j->data.len,
-                                &j->signature);
-}
-
-static int sign_done(struct job* job) {
-  struct sign_job* j = CONTAINER_OF(job, struct sign_job, job);
-  struct auth* auth = j->auth;
-  struct buf* m;
-  const uint8_t* blob;
-  size_t len;
-
-  if (job->status != 0)
-    return job->status;
-  m = request(auth, "publickey");
-  blob = uvssh_key_blob(j->key, &len);
-  wr_bool(m, 1);
-  wr_cstr(m, j->sign->name);
-  wr_str(m, blob, len);
-  wr_str(m, j->signature.base, j->signature.len);
-  uvssh__send(auth->transport);
-  auth->phase = A_SIGNED;
-  return 0;
-}
-
-static void sign_dispose(struct job* job) {
-  struct sign_job* j = CONTAINER_OF(job, struct sign_job, job);
-
-  uvssh_key_unref(j->key);
-  uvssh__buf_free(&j->data);
-  uvssh__buf_free(&j->signature);
-  uvssh__free(j);
-}
-
-static int sign(struct auth* auth) {
-  struct login* l = auth->login;
-  struct sign_job* j = (struct sign_job*) uvssh__calloc(1, sizeof(*j));
-
-  if (j == NULL)
-    return UV_ENOMEM;
-  j->auth = auth;
-  j->key = uvssh_key_ref(l->key);
-  j->sign = l->sign;
-  j->job.cost = l->sign->cost;
-  j->job.run = sign_run;
-  j->job.done = sign_done;
-  j->job.dispose = sign_dispose;
-  uvssh__auth_signed_data(auth, l->sign, l->key, &j->data);
-  if (j->data.bad) {
-    sign_dispose(&j->job);
-    return UV_ENOMEM;
-  }
-  return uvssh__job_submit(auth->desk, &j->job);
-}
-
 /* The server means the key we asked about, or it lies. */
 static int on_pk_ok(struct auth* auth, rd_t* m) {
   struct login* l = auth->login;
@@ -186,7 +120,7 @@ static int on_pk_ok(struct auth* auth, rd_t* m) {
   ours.base = uvssh_key_blob(l->key, &ours.len);
   if (!str_is(algorithm, l->sign->name) || !str_eq(blob, ours))
     return UVSSH_EUNEXPECTED;
-  return sign(auth);
+  return uvssh__auth_publickey_sign(auth);
 }
 
 /* ---- password --------------------------------------------------------------------- */
@@ -204,7 +138,7 @@ static int on_new_password(struct question* q, const struct answer* a) {
   if (a->kind != ANSWER_ANSWERS || a->number != 1 || a->answers[0] == NULL)
     return UV_EINVAL;
   uvssh__question_close(q);
-  m = request(auth, "password");
+  m = uvssh__auth_request(auth, "password");
   wr_bool(m, 1);
   wr_str(m, l->secret.base, l->secret.len);
   wr_cstr(m, a->answers[0]);
@@ -272,13 +206,13 @@ int uvssh__auth_client_start(struct auth* auth,
 }
 
 void uvssh__auth_client_none(struct auth* auth) {
-  (void) request(auth, "none");
+  (void) uvssh__auth_request(auth, "none");
   uvssh__send(auth->transport);
   auth->phase = A_WAIT;
 }
 
 void uvssh__auth_client_password(struct auth* auth, const char* password) {
-  struct buf* m = request(auth, "password");
+  struct buf* m = uvssh__auth_request(auth, "password");
 
   wr_bool(m, 0);
   wr_cstr(m, password);
@@ -292,9 +226,6 @@ void uvssh__auth_client_password(struct auth* auth, const char* password) {
 
 void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key) {
   struct login* l = auth->login;
-  struct buf* m;
-  const uint8_t* blob;
-  size_t len;
 
   l->sign = uvssh__sign_find(str_of(uvssh_key_name(key)));
   if (l->sign == NULL ||
@@ -303,11 +234,5 @@ void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key) {
     return;
   }
   l->key = uvssh_key_ref(key);
-  blob = uvssh_key_blob(key, &len);
-  m = request(auth, "publickey");
-  wr_bool(m, 0);
-  wr_cstr(m, l->sign->name);
-  wr_str(m, blob, len);
-  uvssh__send(auth->transport);
-  auth->phase = A_QUERY;
+  uvssh__auth_publickey_ask(auth);
 }

@@ -1,5 +1,4 @@
-/* auth_pubkey.c: "publickey", RFC 4252 section 7: the server's side of it, and
- * the blob that both sides sign.
+/* auth_pubkey.c: "publickey", RFC 4252 section 7, on both sides.
  *
  * A signature is verified (as a job) before the user is asked, and the user is
  * asked about the very key that signed: a probe leaves nothing behind that a
@@ -24,33 +23,39 @@ void uvssh__auth_signed_data(const struct auth* auth,
   wr_str(data, blob, len);
 }
 
-struct verify_job {
+/* ---- one job for both sides: verify a signature, or make one ------------------------ */
+
+struct key_job {
   struct job job;
   struct auth* auth;               /* for done() only */
+  int (*then)(struct auth* auth, int status, const struct key_job* j);
   uvssh_key_t* key;
   const struct sign_alg* sign;
   struct buf data;
   struct buf signature;
 };
 
-static void run(struct job* job) {
-  struct verify_job* j = CONTAINER_OF(job, struct verify_job, job);
+static void run_verify(struct job* job) {
+  struct key_job* j = CONTAINER_OF(job, struct key_job, job);
 
   job->status = uvssh__key_verify(j->key, j->sign, j->data.base, j->data.len,
                                   str_of_buf(&j->signature));
 }
 
-static int done(struct job* job) {
-  struct verify_job* j = CONTAINER_OF(job, struct verify_job, job);
+static void run_sign(struct job* job) {
+  struct key_job* j = CONTAINER_OF(job, struct key_job, job);
 
-  if (job->status != 0)
-    return uvssh__auth_refuse(j->auth);
-  j->auth->login->attempt.proven = 1;
-  return uvssh__auth_ask(j->auth, NULL, NULL);
+  job->status = uvssh__key_sign(j->key, j->sign, j->data.base, j->data.len,
+                                &j->signature);
+}
+
+static int done(struct job* job) {
+  struct key_job* j = CONTAINER_OF(job, struct key_job, job);
+  return j->then(j->auth, job->status, j);
 }
 
 static void dispose(struct job* job) {
-  struct verify_job* j = CONTAINER_OF(job, struct verify_job, job);
+  struct key_job* j = CONTAINER_OF(job, struct key_job, job);
 
   uvssh_key_unref(j->key);
   uvssh__buf_free(&j->data);
@@ -58,26 +63,41 @@ static void dispose(struct job* job) {
   uvssh__free(j);
 }
 
-static int verify(struct auth* auth, str_t signature) {
-  struct attempt* a = &auth->login->attempt;
-  struct verify_job* j = (struct verify_job*) uvssh__calloc(1, sizeof(*j));
+/* The signature is to be verified, or (NULL) to be made. */
+static int submit(struct auth* auth,
+                  uvssh_key_t* key,
+                  const struct sign_alg* sign,
+                  const str_t* signature,
+                  int (*then)(struct auth*, int, const struct key_job*)) {
+  struct key_job* j = (struct key_job*) uvssh__calloc(1, sizeof(*j));
 
   if (j == NULL)
     return UV_ENOMEM;
   j->auth = auth;
-  j->key = uvssh_key_ref(a->key);
-  j->sign = a->sign;
-  j->job.cost = a->sign->cost;
-  j->job.run = run;
+  j->then = then;
+  j->key = uvssh_key_ref(key);
+  j->sign = sign;
+  j->job.cost = sign->cost;
+  j->job.run = signature != NULL ? run_verify : run_sign;
   j->job.done = done;
   j->job.dispose = dispose;
-  uvssh__auth_signed_data(auth, a->sign, a->key, &j->data);
-  wr_bytes(&j->signature, signature.base, signature.len);
+  uvssh__auth_signed_data(auth, sign, key, &j->data);
+  if (signature != NULL)
+    wr_bytes(&j->signature, signature->base, signature->len);
   if (j->data.bad || j->signature.bad) {
     dispose(&j->job);
     return UV_ENOMEM;
   }
   return uvssh__job_submit(auth->desk, &j->job);
+}
+
+/* ---- the server reads ------------------------------------------------------------------ */
+
+static int on_verified(struct auth* auth, int status, const struct key_job* j) {
+  if (status != 0)
+    return uvssh__auth_refuse(auth);
+  auth->login->attempt.proven = 1;
+  return uvssh__auth_ask(auth, NULL, NULL);
 }
 
 int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) {
@@ -101,5 +121,43 @@ int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) {
     return err;
   if (err != 0 || !uvssh__key_fits(a->key, a->sign))
     return uvssh__auth_refuse(auth);
-  return is_signed ? verify(auth, signature) : uvssh__auth_ask(auth, NULL, NULL);
+  return is_signed ? submit(auth, a->key, a->sign, &signature, on_verified)
+                   : uvssh__auth_ask(auth, NULL, NULL);
+}
+
+/* ---- the client writes ------------------------------------------------------------------- */
+
+/* publickey's fields: FALSE to ask, TRUE with the signature behind them. */
+static struct buf* begin(struct auth* auth, int is_signed) {
+  const struct login* l = auth->login;
+  struct buf* m = uvssh__auth_request(auth, "publickey");
+  size_t len;
+  const uint8_t* blob = uvssh_key_blob(l->key, &len);
+
+  wr_bool(m, is_signed);
+  wr_cstr(m, l->sign->name);
+  wr_str(m, blob, len);
+  return m;
+}
+
+void uvssh__auth_publickey_ask(struct auth* auth) {
+  (void) begin(auth, 0);
+  uvssh__send(auth->transport);
+  auth->phase = A_QUERY;
+}
+
+static int on_signed(struct auth* auth, int status, const struct key_job* j) {
+  struct buf* m;
+
+  if (status != 0)
+    return status;
+  m = begin(auth, 1);
+  wr_str(m, j->signature.base, j->signature.len);
+  uvssh__send(auth->transport);
+  auth->phase = A_SIGNED;
+  return 0;
+}
+
+int uvssh__auth_publickey_sign(struct auth* auth) {
+  return submit(auth, auth->login->key, auth->login->sign, NULL, on_signed);
 }

@@ -11,61 +11,6 @@
 
 enum { LATE_MAX = 16 };
 
-int uvssh__auth_init(struct auth* auth,
-                     struct desk* desk,
-                     struct transport* transport) {
-  memset(auth, 0, sizeof(*auth));
-  auth->desk = desk;
-  auth->transport = transport;
-  auth->login = (struct login*) uvssh__calloc(1, sizeof(*auth->login));
-  if (auth->login == NULL)
-    return UV_ENOMEM;
-  queue_init(&auth->login->question.link);
-  auth->login->pending.secret = 1;
-  auth->login->secret.secret = 1;
-  return 0;
-}
-
-static void login_free(struct auth* auth) {
-  struct login* l = auth->login;
-
-  if (l == NULL)
-    return;
-  auth->login = NULL;
-  uvssh__question_close(&l->question);
-  uvssh_key_unref(l->attempt.key);
-  uvssh_key_unref(l->key);
-  uvssh__buf_free(&l->pending);
-  uvssh__buf_free(&l->secret);
-  uvssh__free_secret(l, sizeof(*l));
-}
-
-void uvssh__auth_free(struct auth* auth) {
-  login_free(auth);
-  uvssh_key_unref(auth->key);
-  uvssh__free(auth->user);
-  auth->key = NULL;
-  auth->user = NULL;
-}
-
-void uvssh__auth_succeed(struct auth* auth) {
-  auth->phase = A_DONE;
-  auth->desk->logged_in = 1;
-  login_free(auth);
-  desk_wake(auth->desk);
-}
-
-void uvssh__auth_end(struct auth* auth, int status) {
-  struct login* l = auth->login;
-
-  if (l == NULL)
-    return;
-  uvssh__question_close(&l->question);
-  if (l->req != NULL)
-    uvssh__request_done(auth->desk, l->req, status);
-  l->req = NULL;
-}
-
 /* ---- the service, RFC 4253 section 10 ------------------------------------------- */
 
 static void send_banner(struct auth* auth) {

@@ -118,6 +118,7 @@ void uvssh__channel_begin_close(struct channel* ch, int drop) {
   uvssh__channel_drop_held(ch);
   if (!ch->closing) {
     ch->closing = 1;
+    ch->conn->lingering += ch->pub != NULL ? 1 : 0;
     ch->linger_at = desk_now(ch->conn->desk) + ch->conn->desk->config.linger_ms;
     uvssh__asks_drop(&ch->asks, &ch->ask_count);
     if (!ch->eof_queued && !drop)
@@ -229,6 +230,8 @@ void uvssh__channel_finish(struct channel* ch, int status) {
   int was_open = ch->open;
   int pending = status == 0 ? UV_ECANCELED : status;
 
+  c->lingering -= ch->closing ? 1 : 0;
+  ch->closing = 1;                 /* a callback may close it once more */
   if (ch->open_req != NULL)
     uvssh__request_done(c->desk, ch->open_req, pending);
   ch->open_req = NULL;
@@ -303,6 +306,8 @@ uint64_t uvssh__conn_deadline(const struct conn* c) {
   uint64_t first = UINT64_MAX;
   unsigned i;
 
+  if (c->lingering == 0)
+    return first;
   for (i = 0; i < c->table_size; i++)
     for (ch = c->table[i]; ch != NULL; ch = ch->next)
       if (lingers(ch) && ch->linger_at < first)
@@ -317,6 +322,8 @@ void uvssh__conn_tick(struct conn* c) {
   struct channel* ch;
   unsigned i;
 
+  if (c->lingering == 0)
+    return;
   queue_init(&due);
   for (i = 0; i < c->table_size; i++) {
     for (ch = c->table[i]; ch != NULL; ch = ch->next) {

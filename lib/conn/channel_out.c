@@ -1,14 +1,14 @@
-/* channel_out.c: data of ours. RFC 4254 section 5.2.
+/* channel_out.c: the write queue of a channel, and packets made from it. RFC
+ * 4254 section 5.2.
  *
- * Happy path: what is sent finds an empty queue, window, and a transport that
- * keeps up: it is sealed from the caller's memory, at once. Otherwise it
- * waits, and one packet a channel in turn is made from the queues.
+ * Happy path: one packet a channel in turn is made from the queues, from where
+ * the bytes lie. What is sent while the queue is empty does not even enter it.
  * Waits for: window; the end of a key exchange; the transport.
  *
  * EXIT, EOF and CLOSE keep their place behind the data. */
 #include "conn/conn.h"
 
-enum { COPY_LEAST = 2048, GATHER_BELOW = 2048 };
+enum { GATHER_BELOW = 2048 };
 
 struct piece {                     /* of data, in one place */
   const uint8_t* base;
@@ -37,6 +37,24 @@ static size_t fits(const struct channel* ch, size_t n) {
   if (n > ch->packet_out)
     n = ch->packet_out;
   return n < ch->window_out ? n : ch->window_out;
+}
+
+size_t uvssh__channel_seal_now(struct channel* ch,
+                               int stream,
+                               const uint8_t* base,
+                               size_t len) {
+  size_t done = 0;
+  size_t n;
+
+  while (done < len && queue_empty(&ch->items) &&
+         uvssh__can_send_data(ch->conn->transport)) {
+    n = fits(ch, len - done);
+    if (n == 0)
+      break;
+    seal(ch, stream, base + done, n);
+    done += n;
+  }
+  return done;
 }
 
 static void send_exit(struct channel* ch) {
@@ -84,7 +102,7 @@ static void mark_ready(struct channel* ch) {
   desk_wake(ch->conn->desk);
 }
 
-static void count_in(struct channel* ch, size_t n) {
+void uvssh__channel_count_in(struct channel* ch, size_t n) {
   ch->queued += n;
   ch->conn->desk->queued += n;
   if (ch->queued >= ch->conn->desk->config.queue_bytes)
@@ -139,7 +157,7 @@ static void item_done(struct channel* ch, struct item* item, int status) {
   ch->unwritten++;
 }
 
-static size_t write_left(const struct request* r) {
+size_t uvssh__write_left(const struct request* r) {
   size_t left = 0;
   unsigned i;
 
@@ -154,7 +172,7 @@ static size_t item_left(struct item* item) {
 
   switch (item->kind) {
     case ITEM_WRITE:
-      return write_left(CONTAINER_OF(item, struct request, item));
+      return uvssh__write_left(CONTAINER_OF(item, struct request, item));
     case ITEM_COPY:
       copy = CONTAINER_OF(item, struct copy, item);
       return copy->len - copy->done;
@@ -187,7 +205,7 @@ void uvssh__channel_drop_queue(struct channel* ch, int status) {
 
 /* ---- from the queue into packets ------------------------------------------------------- */
 
-static void skip_empty(struct request* r) {
+void uvssh__write_skip_empty(struct request* r) {
   while (r->item.at < r->item.count && r->bufs[r->item.at].len == 0)
     r->item.at++;
 }
@@ -221,7 +239,7 @@ static void write_advance(struct request* r, size_t n) {
     part = n < b->len ? n : b->len;
     b->base += part;
     b->len -= part;
-    skip_empty(r);
+    uvssh__write_skip_empty(r);
   }
 }
 
@@ -341,187 +359,4 @@ int uvssh__on_window_adjust(struct conn* c, rd_t* m) {
   ch->window_out += bytes;
   mark_ready(ch);
   return 0;
-}
-
-/* ---- what the caller sends --------------------------------------------------------------- */
-
-/* Seals what can leave at once; how much that was. */
-static size_t seal_now(struct channel* ch,
-                       int stream,
-                       const uint8_t* base,
-                       size_t len) {
-  size_t done = 0;
-  size_t n;
-
-  while (done < len && queue_empty(&ch->items) &&
-         uvssh__can_send_data(ch->conn->transport)) {
-    n = fits(ch, len - done);
-    if (n == 0)
-      break;
-    seal(ch, stream, base + done, n);
-    done += n;
-  }
-  return done;
-}
-
-/* Small sends that have to wait share one allocation. */
-static struct copy* copy_with_room(struct channel* ch, int stream, size_t len) {
-  struct copy* copy;
-  struct item* last;
-  size_t cap = len > COPY_LEAST ? len : COPY_LEAST;
-
-  if (!queue_empty(&ch->items)) {
-    last = CONTAINER_OF(ch->items.prev, struct item, link);
-    copy = CONTAINER_OF(last, struct copy, item);
-    if (last->kind == ITEM_COPY && last->stream == stream &&
-        copy->cap - copy->len >= len)
-      return copy;
-  }
-  copy = (struct copy*) uvssh__malloc(sizeof(*copy) + cap);
-  if (copy == NULL)
-    return NULL;
-  memset(copy, 0, sizeof(*copy));
-  copy->cap = cap;
-  copy->item.stream = (uint8_t) stream;
-  uvssh__channel_queue_item(ch, &copy->item, ITEM_COPY);
-  return copy;
-}
-
-int uvssh__channel_queue_copy(struct channel* ch,
-                              int stream,
-                              const uint8_t* base,
-                              size_t len) {
-  size_t done = seal_now(ch, stream, base, len);
-  struct copy* copy;
-
-  if (done == len)
-    return 0;
-  copy = copy_with_room(ch, stream, len - done);
-  if (copy == NULL)
-    return UV_ENOMEM;
-  memcpy(copy->data + copy->len, base + done, len - done);
-  copy->len += len - done;
-  count_in(ch, len - done);
-  return 0;
-}
-
-/* May data of this stream be queued? 0 or a code. */
-static int may_send(const uvssh_channel_t* channel,
-                    int stream,
-                    struct channel** out) {
-  struct channel* ch = uvssh__channel_live(channel);
-
-  *out = ch;
-  if (stream != UVSSH_DATA && stream != UVSSH_STDERR)
-    return UV_EINVAL;
-  if (ch == NULL)
-    return UV_ENOTCONN;
-  if (stream == UVSSH_STDERR && !ch->conn->desk->is_server)
-    return UV_EINVAL;
-  if (ch->eof_queued)
-    return UV_EPIPE;
-  return 0;
-}
-
-/* The same, and within the limits of copied and shared bytes. */
-static int may_queue(const uvssh_channel_t* channel,
-                     int stream,
-                     struct channel** out) {
-  int err = may_send(channel, stream, out);
-  const uvssh_config_t* config;
-
-  if (err != 0)
-    return err;
-  config = &(*out)->conn->desk->config;
-  if ((*out)->queued >= config->queue_bytes)
-    (*out)->full = 1;
-  return (*out)->queued >= config->queue_bytes ||
-                 (*out)->conn->desk->queued >= config->session_bytes
-             ? UV_ENOBUFS
-             : 0;
-}
-
-int uvssh_channel_send(uvssh_channel_t* channel,
-                       int stream,
-                       const void* base,
-                       size_t len) {
-  struct channel* ch;
-  int err = may_queue(channel, stream, &ch);
-
-  if (err != 0 || len == 0)
-    return err;
-  if (base == NULL || len > INT32_MAX)
-    return UV_EINVAL;
-  return uvssh__channel_queue_copy(ch, stream, (const uint8_t*) base, len);
-}
-
-int uvssh_channel_send_payload(uvssh_channel_t* channel,
-                               int stream,
-                               uvssh_payload_t* payload) {
-  struct shared* shared;
-  struct channel* ch;
-  size_t done;
-  int err = may_queue(channel, stream, &ch);
-
-  if (err != 0)
-    return err;
-  if (payload == NULL)
-    return UV_EINVAL;
-  done = seal_now(ch, stream, payload->data, payload->len);
-  if (done == payload->len)
-    return 0;
-  shared = (struct shared*) uvssh__calloc(1, sizeof(*shared));
-  if (shared == NULL)
-    return UV_ENOMEM;
-  shared->item.stream = (uint8_t) stream;
-  shared->done = done;
-  shared->payload = payload;
-  payload->refs++;
-  count_in(ch, payload->len - done);
-  uvssh__channel_queue_item(ch, &shared->item, ITEM_PAYLOAD);
-  return 0;
-}
-
-static int copy_bufs(struct request* r, const uv_buf_t bufs[], unsigned count) {
-  r->bufs = &r->one;
-  if (count > 1)
-    r->bufs = (uv_buf_t*) uvssh__malloc(count * sizeof(*bufs));
-  if (r->bufs == NULL)
-    return UV_ENOMEM;
-  memcpy(r->bufs, bufs, count * sizeof(*bufs));
-  r->item.count = (uint16_t) count;
-  skip_empty(r);
-  return 0;
-}
-
-int uvssh_channel_write(uvssh_req_t* req,
-                        uvssh_channel_t* channel,
-                        int stream,
-                        const uv_buf_t bufs[],
-                        unsigned nbufs,
-                        uvssh_req_cb cb) {
-  struct channel* ch;
-  struct request* r;
-  int err = may_send(channel, stream, &ch);
-
-  if (err != 0)
-    return err;
-  if (req == NULL || bufs == NULL || nbufs == 0 || nbufs > 1024)
-    return UV_EINVAL;
-  if (ch->conn->desk->queued >= ch->conn->desk->config.session_bytes)
-    return UV_ENOBUFS;
-  uvssh__request_begin(req, ch->conn->desk, channel, cb);
-  r = request_of(req);
-  err = copy_bufs(r, bufs, nbufs);
-  if (err != 0)
-    return err;
-  r->item.stream = (uint8_t) stream;
-  count_in(ch, write_left(r));
-  uvssh__channel_queue_item(ch, &r->item, ITEM_WRITE);
-  return 0;
-}
-
-size_t uvssh_channel_queue_size(const uvssh_channel_t* channel) {
-  const struct channel* ch = uvssh__channel_live(channel);
-  return ch == NULL ? 0 : ch->queued;
 }

@@ -4,6 +4,7 @@
  *   channel.c      one channel's life: states, the order of its end
  *   channel_in.c   its window, held bytes, the reader
  *   channel_out.c  its write queue, and packets made from it
+ *   channel_send.c what the caller sends: lent, copied or shared bytes
  *   relay.c        one channel's data into another, with back-pressure
  *   request.c      channel requests both ways, answered in order
  *   request_kinds.c  the table of requests: one row each
@@ -125,6 +126,7 @@ struct conn {
   struct channel** table;          /* buckets; table_size is a power of two */
   unsigned table_size;
   unsigned count;
+  unsigned lingering;              /* closing, and on_close has not come */
   uint32_t next_id;
   int draining;                    /* the wire is gone: readers finish */
   int drain_status;
@@ -210,7 +212,16 @@ int uvssh__on_window_adjust(struct conn* c, rd_t* m) MUST_CHECK;
 void uvssh__conn_pump(struct conn* c);
 /* Completes the writes that the transport has taken. */
 void uvssh__conn_written(struct conn* c);
-/* Copies (or seals at once); never refuses for size. */
+/* Seals what can leave at once, past an empty queue; how much that was. */
+size_t uvssh__channel_seal_now(struct channel* ch,
+                               int stream,
+                               const uint8_t* base,
+                               size_t len);
+void uvssh__channel_count_in(struct channel* ch, size_t n);
+/* Of a write: bytes that are left; and on to the next buffer that has some. */
+size_t uvssh__write_left(const struct request* r);
+void uvssh__write_skip_empty(struct request* r);
+/* channel_send.c: copies (or seals at once); never refuses for size. */
 int uvssh__channel_queue_copy(struct channel* ch,
                               int stream,
                               const uint8_t* base,

@@ -1,0 +1,172 @@
+/* channel_send.c: what the caller sends: lent, copied or shared bytes. RFC 4254
+ * section 5.2.
+ *
+ * Happy path: the queue is empty, there is window, and the transport keeps up:
+ * copied and shared bytes are sealed from the caller's memory, at once, and
+ * nothing is allocated. Otherwise they wait in the queue (channel_out.c).
+ * Refused: beyond queue_bytes (copied and shared) and session_bytes. */
+#include "conn/conn.h"
+
+enum { COPY_LEAST = 2048 };
+
+/* Small sends that have to wait share one allocation. */
+static struct copy* copy_with_room(struct channel* ch, int stream, size_t len) {
+  struct copy* copy;
+  struct item* last;
+  size_t cap = len > COPY_LEAST ? len : COPY_LEAST;
+
+  if (!queue_empty(&ch->items)) {
+    last = CONTAINER_OF(ch->items.prev, struct item, link);
+    copy = CONTAINER_OF(last, struct copy, item);
+    if (last->kind == ITEM_COPY && last->stream == stream &&
+        copy->cap - copy->len >= len)
+      return copy;
+  }
+  copy = (struct copy*) uvssh__malloc(sizeof(*copy) + cap);
+  if (copy == NULL)
+    return NULL;
+  memset(copy, 0, sizeof(*copy));
+  copy->cap = cap;
+  copy->item.stream = (uint8_t) stream;
+  uvssh__channel_queue_item(ch, &copy->item, ITEM_COPY);
+  return copy;
+}
+
+int uvssh__channel_queue_copy(struct channel* ch,
+                              int stream,
+                              const uint8_t* base,
+                              size_t len) {
+  size_t done = uvssh__channel_seal_now(ch, stream, base, len);
+  struct copy* copy;
+
+  if (done == len)
+    return 0;
+  copy = copy_with_room(ch, stream, len - done);
+  if (copy == NULL)
+    return UV_ENOMEM;
+  memcpy(copy->data + copy->len, base + done, len - done);
+  copy->len += len - done;
+  uvssh__channel_count_in(ch, len - done);
+  return 0;
+}
+
+/* May data of this stream be queued? 0 or a code. */
+static int may_send(const uvssh_channel_t* channel,
+                    int stream,
+                    struct channel** out) {
+  struct channel* ch = uvssh__channel_live(channel);
+
+  *out = ch;
+  if (stream != UVSSH_DATA && stream != UVSSH_STDERR)
+    return UV_EINVAL;
+  if (ch == NULL)
+    return UV_ENOTCONN;
+  if (stream == UVSSH_STDERR && !ch->conn->desk->is_server)
+    return UV_EINVAL;
+  if (ch->eof_queued)
+    return UV_EPIPE;
+  return 0;
+}
+
+/* The same, and within the limits of copied and shared bytes. */
+static int may_queue(const uvssh_channel_t* channel,
+                     int stream,
+                     struct channel** out) {
+  int err = may_send(channel, stream, out);
+  const uvssh_config_t* config;
+
+  if (err != 0)
+    return err;
+  config = &(*out)->conn->desk->config;
+  if ((*out)->queued >= config->queue_bytes)
+    (*out)->full = 1;
+  return (*out)->queued >= config->queue_bytes ||
+                 (*out)->conn->desk->queued >= config->session_bytes
+             ? UV_ENOBUFS
+             : 0;
+}
+
+int uvssh_channel_send(uvssh_channel_t* channel,
+                       int stream,
+                       const void* base,
+                       size_t len) {
+  struct channel* ch;
+  int err = may_queue(channel, stream, &ch);
+
+  if (err != 0 || len == 0)
+    return err;
+  if (base == NULL || len > INT32_MAX)
+    return UV_EINVAL;
+  return uvssh__channel_queue_copy(ch, stream, (const uint8_t*) base, len);
+}
+
+int uvssh_channel_send_payload(uvssh_channel_t* channel,
+                               int stream,
+                               uvssh_payload_t* payload) {
+  struct shared* shared;
+  struct channel* ch;
+  size_t done;
+  int err = may_queue(channel, stream, &ch);
+
+  if (err != 0)
+    return err;
+  if (payload == NULL)
+    return UV_EINVAL;
+  done = uvssh__channel_seal_now(ch, stream, payload->data, payload->len);
+  if (done == payload->len)
+    return 0;
+  shared = (struct shared*) uvssh__calloc(1, sizeof(*shared));
+  if (shared == NULL)
+    return UV_ENOMEM;
+  shared->item.stream = (uint8_t) stream;
+  shared->done = done;
+  shared->payload = payload;
+  payload->refs++;
+  uvssh__channel_count_in(ch, payload->len - done);
+  uvssh__channel_queue_item(ch, &shared->item, ITEM_PAYLOAD);
+  return 0;
+}
+
+static int copy_bufs(struct request* r, const uv_buf_t bufs[], unsigned count) {
+  r->bufs = &r->one;
+  if (count > 1)
+    r->bufs = (uv_buf_t*) uvssh__malloc(count * sizeof(*bufs));
+  if (r->bufs == NULL)
+    return UV_ENOMEM;
+  memcpy(r->bufs, bufs, count * sizeof(*bufs));
+  r->item.count = (uint16_t) count;
+  uvssh__write_skip_empty(r);
+  return 0;
+}
+
+int uvssh_channel_write(uvssh_req_t* req,
+                        uvssh_channel_t* channel,
+                        int stream,
+                        const uv_buf_t bufs[],
+                        unsigned nbufs,
+                        uvssh_req_cb cb) {
+  struct channel* ch;
+  struct request* r;
+  int err = may_send(channel, stream, &ch);
+
+  if (err != 0)
+    return err;
+  if (req == NULL || bufs == NULL || nbufs == 0 || nbufs > 1024)
+    return UV_EINVAL;
+  if (ch->conn->desk->queued >= ch->conn->desk->config.session_bytes)
+    return UV_ENOBUFS;
+  uvssh__request_begin(req, ch->conn->desk, channel, cb);
+  r = request_of(req);
+  err = copy_bufs(r, bufs, nbufs);
+  if (err != 0)
+    return err;
+  r->item.stream = (uint8_t) stream;
+  uvssh__channel_count_in(ch, uvssh__write_left(r));
+  uvssh__channel_queue_item(ch, &r->item, ITEM_WRITE);
+  return 0;
+}
+
+size_t uvssh_channel_queue_size(const uvssh_channel_t* channel) {
+  const struct channel* ch = uvssh__channel_live(channel);
+  return ch == NULL ? 0 : ch->queued;
+}
