@@ -102,7 +102,7 @@ void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key);
 /* Logged in: phase, flags, and what is needed no more. */
 void uvssh__auth_succeed(struct auth* auth);
 
-/* ---- auth_methods.c ------------------------------------------------------------ */
+/* ---- auth_methods.c ------------------------------------------------------ */
 
 /* Puts the attempt to the user, or refuses it. Strings are secret. */
 int uvssh__auth_ask(struct auth* auth,
@@ -117,7 +117,7 @@ int uvssh__auth_method(struct auth* auth, str_t name, rd_t* m) MUST_CHECK;
 void uvssh__auth_method_names(unsigned methods, struct buf* list);
 unsigned uvssh__auth_methods_of(str_t list);
 
-/* ---- auth_pubkey.c --------------------------------------------------------------- */
+/* ---- auth_pubkey.c ------------------------------------------------------- */
 
 int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) MUST_CHECK;
 /* Client: would this key do? And, when it would, the signature. */

@@ -105,7 +105,7 @@ int uvssh__on_userauth_banner(struct auth* auth, rd_t* m) {
   return 0;
 }
 
-/* ---- publickey ------------------------------------------------------------------ */
+/* ---- publickey ----------------------------------------------------------- */
 
 /* The server means the key we asked about, or it lies. */
 static int on_pk_ok(struct auth* auth, rd_t* m) {
@@ -123,7 +123,7 @@ static int on_pk_ok(struct auth* auth, rd_t* m) {
   return uvssh__auth_publickey_sign(auth);
 }
 
-/* ---- password --------------------------------------------------------------------- */
+/* ---- password ------------------------------------------------------------ */
 
 static int on_new_password(struct question* q, const struct answer* a) {
   struct auth* auth = (struct auth*) q->owner;
@@ -181,7 +181,7 @@ int uvssh__on_userauth_60(struct auth* auth, rd_t* m) {
   return on_change_request(auth, m);
 }
 
-/* ---- what the caller starts ---------------------------------------------------------- */
+/* ---- what the caller starts ---------------------------------------------- */
 
 int uvssh__auth_client_start(struct auth* auth,
                              uvssh_req_t* req,

@@ -23,7 +23,7 @@ void uvssh__auth_signed_data(const struct auth* auth,
   wr_str(data, blob, len);
 }
 
-/* ---- one job for both sides: verify a signature, or make one ------------------------ */
+/* ---- one job for both sides: verify a signature, or make one ------------- */
 
 struct key_job {
   struct job job;
@@ -91,7 +91,7 @@ static int submit(struct auth* auth,
   return uvssh__job_submit(auth->desk, &j->job);
 }
 
-/* ---- the server reads ------------------------------------------------------------------ */
+/* ---- the server reads ---------------------------------------------------- */
 
 static int on_verified(struct auth* auth, int status, const struct key_job* j) {
   if (status != 0)
@@ -125,7 +125,7 @@ int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) {
                    : uvssh__auth_ask(auth, NULL, NULL);
 }
 
-/* ---- the client writes ------------------------------------------------------------------- */
+/* ---- the client writes --------------------------------------------------- */
 
 /* publickey's fields: FALSE to ask, TRUE with the signature behind them. */
 static struct buf* begin(struct auth* auth, int is_signed) {

@@ -11,7 +11,7 @@
 
 enum { LATE_MAX = 16 };
 
-/* ---- the service, RFC 4253 section 10 ------------------------------------------- */
+/* ---- the service, RFC 4253 section 10 ------------------------------------ */
 
 static void send_banner(struct auth* auth) {
   const char* text = auth->desk->config.banner;
@@ -66,7 +66,7 @@ int uvssh__on_service_request(struct auth* auth, rd_t* m) {
   return 0;
 }
 
-/* ---- requests ---------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------ */
 
 static void clear_attempt(struct login* l) {
   uvssh_key_unref(l->attempt.key);
@@ -115,7 +115,7 @@ int uvssh__on_userauth_request(struct auth* auth, rd_t* m) {
   return uvssh__auth_method(auth, method, m);
 }
 
-/* ---- verdicts ------------------------------------------------------------------------ */
+/* ---- verdicts ------------------------------------------------------------ */
 
 static void send_failure(struct auth* auth, int partial) {
   struct login* l = auth->login;
@@ -274,7 +274,7 @@ int uvssh__auth_ask(struct auth* auth,
   return 0;
 }
 
-/* ---- time ------------------------------------------------------------------------------ */
+/* ---- time ---------------------------------------------------------------- */
 
 uint64_t uvssh__auth_deadline(const struct auth* auth) {
   const struct login* l = auth->login;

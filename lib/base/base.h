@@ -63,7 +63,7 @@ void uvssh__buf_shift(struct buf* b, size_t n);  /* drop n bytes in front */
 void uvssh__buf_reset(struct buf* b);            /* empty, keeps its memory */
 void uvssh__buf_free(struct buf* b);             /* empty, and as if zeroed */
 
-/* ---- an intrusive list: a ring with a head -------------------------------- */
+/* ---- an intrusive list: a ring with a head ------------------------------- */
 
 struct queue {
   struct queue* next;
@@ -103,7 +103,7 @@ static inline void queue_move(struct queue* from, struct queue* to) {
   queue_init(from);
 }
 
-/* ---- slot.c: a value that names a thing, and outlives it harmlessly ------- */
+/* ---- slot.c: a value that names a thing, and outlives it harmlessly ------ */
 
 /* A table has a number of its own in the process, and belongs to one thread
  * at a time: that which entered it last (uvssh__slots_enter). A slot holds a
@@ -122,7 +122,7 @@ void uvssh__slots_remove(struct slots* slots, const uvssh_reply_t* reply);
  * table's. Any thread. */
 int uvssh__slots_find(const uvssh_reply_t* reply, void** thing);
 
-/* ---- log.c ----------------------------------------------------------------- */
+/* ---- log.c --------------------------------------------------------------- */
 
 struct log {
   uvssh_log_cb cb;                               /* NULL: nobody listens */

@@ -16,7 +16,7 @@
 #define LINE_BYTES 1024
 #define PIECE_BYTES 12             /* "\u{10ffff}" is the longest */
 
-/* ---- text --------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------- */
 
 /* How many bytes the character at p has, and its number; 0: none is there. */
 static size_t utf8_get(const uint8_t* p, size_t left, uint32_t* number) {
@@ -150,7 +150,7 @@ char* uvssh_escape(char* out, size_t size, const char* text) {
   return uvssh__escape(out, size, text, strlen(text));
 }
 
-/* ---- the callback ------------------------------------------------------- */
+/* ---- the callback -------------------------------------------------------- */
 
 /* A line that was cut may end in part of a character: drop that one. */
 static void drop_last_character(char* text, size_t len) {

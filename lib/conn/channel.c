@@ -57,7 +57,7 @@ void uvssh__channel_touch(struct channel* ch) {
   desk_wake(ch->conn->desk);
 }
 
-/* ---- the peer's halves --------------------------------------------------------- */
+/* ---- the peer's halves --------------------------------------------------- */
 
 /* 0: *ch is to be looked at, or NULL where the message is late and harmless. */
 static int find(struct conn* c, rd_t* m, struct channel** ch) {
@@ -107,7 +107,7 @@ int uvssh__on_channel_close(struct conn* c, rd_t* m) {
   return 0;
 }
 
-/* ---- our halves -------------------------------------------------------------------- */
+/* ---- our halves ---------------------------------------------------------- */
 
 void uvssh__channel_begin_close(struct channel* ch, int drop) {
   if (drop)
@@ -197,7 +197,7 @@ int uvssh_channel_is_open(const uvssh_channel_t* channel) {
   return uvssh__channel_live(channel) != NULL;
 }
 
-/* ---- what a turn of the loop does --------------------------------------------------- */
+/* ---- what a turn of the loop does ---------------------------------------- */
 
 static void fail_requests(struct channel* ch, int status) {
   struct request* r;
@@ -295,7 +295,7 @@ void uvssh__conn_work(struct conn* c) {
     queue_remove(due.next);
 }
 
-/* ---- time: closing takes linger_ms at most ------------------------------------------ */
+/* ---- time: closing takes linger_ms at most ------------------------------- */
 
 static int lingers(const struct channel* ch) {
   return ch->pub != NULL && ch->closing;

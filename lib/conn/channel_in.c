@@ -12,7 +12,7 @@ static int is_stopped(const struct channel* ch) {
          ch->conn->desk->ended == ENDED;
 }
 
-/* ---- credit ----------------------------------------------------------------------- */
+/* ---- credit -------------------------------------------------------------- */
 
 static void consumed(struct channel* ch, size_t n) {
   ch->credit += (int64_t) n;
@@ -55,7 +55,7 @@ int uvssh_channel_set_window(uvssh_channel_t* channel, uint32_t bytes) {
   return 0;
 }
 
-/* ---- held bytes ----------------------------------------------------------------------- */
+/* ---- held bytes ---------------------------------------------------------- */
 
 static int hold(struct channel* ch, int stream, str_t data) {
   struct chunk* chunk =
@@ -132,7 +132,7 @@ void uvssh__channel_tell_end(struct channel* ch, int status) {
     show_end(ch, ch->eof_in && ch->held == NULL ? UV_EOF : status);
 }
 
-/* ---- messages ------------------------------------------------------------------------------ */
+/* ---- messages ------------------------------------------------------------ */
 
 /* 0: *ch may take so many bytes, or is NULL where they are late. */
 static int find(struct conn* c, uint32_t id, size_t len, struct channel** out) {
@@ -189,7 +189,7 @@ int uvssh__on_channel_extended_data(struct conn* c, rd_t* m) {
   return 0;
 }
 
-/* ---- the reader ------------------------------------------------------------------------------ */
+/* ---- the reader ---------------------------------------------------------- */
 
 /* Open, or over for the peer while bytes are held: those may still be read. */
 static struct channel* readable(const uvssh_channel_t* channel) {

@@ -15,9 +15,12 @@ struct piece {                     /* of data, in one place */
   size_t len;
 };
 
-/* ---- sealing ------------------------------------------------------------------------ */
+/* ---- sealing ------------------------------------------------------------- */
 
-static void seal(struct channel* ch, int stream, const uint8_t* base, size_t n) {
+static void seal(struct channel* ch,
+                 int stream,
+                 const uint8_t* base,
+                 size_t n) {
   uint8_t head[13];
   size_t len = 5;
 
@@ -83,7 +86,7 @@ static void send_mark(struct channel* ch, uint8_t number) {
   uvssh__send(ch->conn->transport);
 }
 
-/* ---- the queue --------------------------------------------------------------------- */
+/* ---- the queue ----------------------------------------------------------- */
 
 static int needs_window(const struct item* item) {
   return item->kind <= ITEM_PAYLOAD;
@@ -184,7 +187,7 @@ static size_t item_left(struct item* item) {
   }
 }
 
-/* What we send after the drop still leaves: the end of a process, EOF, CLOSE. */
+/* What comes behind the data still leaves: the end of a process, EOF, CLOSE. */
 void uvssh__channel_drop_queue(struct channel* ch, int status) {
   struct queue all;
   struct item* item;
@@ -203,7 +206,7 @@ void uvssh__channel_drop_queue(struct channel* ch, int status) {
   }
 }
 
-/* ---- from the queue into packets ------------------------------------------------------- */
+/* ---- from the queue into packets ----------------------------------------- */
 
 void uvssh__write_skip_empty(struct request* r) {
   while (r->item.at < r->item.count && r->bufs[r->item.at].len == 0)

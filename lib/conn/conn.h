@@ -21,8 +21,8 @@
 
 #include "transport/transport.h"
 
-#define ASKS_MAX 64                /* unanswered requests of the peer a channel */
-#define REQUESTS_MAX 64            /* unanswered requests of ours, each list */
+#define ASKS_MAX 64                /* requests of the peer, each list */
+#define REQUESTS_MAX 64            /* requests of ours, each list */
 #define WINDOW_LEAST (16 * 1024)   /* no channel is opened with less */
 
 enum item_kind {
@@ -143,7 +143,7 @@ struct conn {
   int keepalive_out;               /* the one above is unanswered */
 };
 
-/* ---- mux.c ------------------------------------------------------------------------ */
+/* ---- mux.c --------------------------------------------------------------- */
 
 void uvssh__conn_init(struct conn* c,
                       struct desk* desk,
@@ -173,7 +173,7 @@ int uvssh__on_channel_open(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_channel_confirmation(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_channel_failure_open(struct conn* c, rd_t* m) MUST_CHECK;
 
-/* ---- channel.c ---------------------------------------------------------------------- */
+/* ---- channel.c ----------------------------------------------------------- */
 
 struct channel* uvssh__channel_new(struct conn* c,
                                    uvssh_channel_t* pub,
@@ -195,7 +195,7 @@ void uvssh__conn_tick(struct conn* c);
 int uvssh__on_channel_eof(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_channel_close(struct conn* c, rd_t* m) MUST_CHECK;
 
-/* ---- channel_in.c ---------------------------------------------------------------------- */
+/* ---- channel_in.c -------------------------------------------------------- */
 
 int uvssh__on_channel_data(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_channel_extended_data(struct conn* c, rd_t* m) MUST_CHECK;
@@ -205,7 +205,7 @@ void uvssh__channel_give_credit(struct channel* ch);
 void uvssh__channel_tell_end(struct channel* ch, int status);
 void uvssh__channel_drop_held(struct channel* ch);
 
-/* ---- channel_out.c --------------------------------------------------------------------- */
+/* ---- channel_out.c ------------------------------------------------------- */
 
 int uvssh__on_window_adjust(struct conn* c, rd_t* m) MUST_CHECK;
 /* Seals from the queues, one packet a channel in turn, while it can. */
@@ -232,7 +232,7 @@ void uvssh__channel_queue_item(struct channel* ch,
 /* Everything but EXIT, EOF and CLOSE goes; lent writes with this status. */
 void uvssh__channel_drop_queue(struct channel* ch, int status);
 
-/* ---- relay.c ------------------------------------------------------------------------------ */
+/* ---- relay.c ------------------------------------------------------------- */
 
 /* Takes what the reader would get; n < 0: the end. */
 void uvssh__relay_data(struct channel* from,
@@ -244,7 +244,7 @@ void uvssh__relay_drained(struct channel* to);
 /* One of the two ends: the request completes, the other goes on alone. */
 void uvssh__relay_end(struct channel* from, int status);
 
-/* ---- request.c, request_kinds.c ---------------------------------------------------------- */
+/* ---- request.c, request_kinds.c ------------------------------------------ */
 
 /* A request of the peer that wants an answer, in the order of its list. */
 struct ask {
@@ -301,12 +301,12 @@ static inline char* text_at(str_t s) {
   return p - 1;
 }
 
-/* ---- signal_name.c ----------------------------------------------------------------------------- */
+/* ---- signal_name.c ------------------------------------------------------- */
 
 /* "TERM"; a signal without a name there gets one of ours. Static text. */
 const char* uvssh__signal_name(int signum);
 
-/* ---- global.c --------------------------------------------------------------------------------- */
+/* ---- global.c ------------------------------------------------------------ */
 
 int uvssh__on_global_request(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_request_success(struct conn* c, rd_t* m) MUST_CHECK;

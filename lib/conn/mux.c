@@ -33,7 +33,7 @@ void uvssh__conn_init(struct conn* c,
   queue_init(&c->requests);
 }
 
-/* ---- the table ------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------- */
 
 struct channel* uvssh__mux_find(const struct conn* c, uint32_t id) {
   struct channel* ch;
@@ -125,7 +125,7 @@ void uvssh__mux_remove(struct channel* ch) {
   uvssh__channel_free(ch);
 }
 
-/* ---- the peer opens ---------------------------------------------------------------- */
+/* ---- the peer opens ------------------------------------------------------ */
 
 static void refuse(struct conn* c,
                    uint32_t peer_id,
@@ -283,7 +283,7 @@ int uvssh__on_channel_open(struct conn* c, rd_t* m) {
   return ask(c, &o, &what);
 }
 
-/* ---- we open -------------------------------------------------------------------------- */
+/* ---- we open ------------------------------------------------------------- */
 
 static const char* name_of(const uvssh_channel_open_t* what) {
   size_t i;
@@ -377,7 +377,7 @@ int uvssh__on_channel_failure_open(struct conn* c, rd_t* m) {
   return 0;
 }
 
-/* ---- the end ---------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static struct channel* any_with_pub(const struct conn* c) {
   struct channel* ch;
@@ -437,15 +437,33 @@ int uvssh__conn_is_quiet(const struct conn* c) {
   return 1;
 }
 
+/* What was to be sent cannot leave any more: whoever waits for that, to read
+ * on, must hear of it now. A relay back to the same peer ends, and what it had
+ * not read goes with it, unless its owner begins to read. */
+static void drain(struct channel* ch, int status) {
+  struct channel* from = ch->relay_from;
+
+  if (from != NULL) {
+    uvssh__relay_end(from, status);
+    from->began = from->conn != ch->conn;
+  }
+  uvssh__channel_drop_queue(ch, status);
+  fail_requests(ch->conn, &ch->requests, status);
+  ch->request_count = 0;
+  ch->unwritten = 0;
+  uvssh__channel_touch(ch);
+}
+
 void uvssh__conn_drain(struct conn* c, int status) {
   struct channel* ch;
   unsigned i;
 
   c->draining = 1;
   c->drain_status = status;
+  fail_requests(c, &c->sent, status);
   for (i = 0; i < c->table_size; i++)
     for (ch = c->table[i]; ch != NULL; ch = ch->next)
-      uvssh__channel_touch(ch);
+      drain(ch, status);
 }
 
 int uvssh__conn_is_read(const struct conn* c) {

@@ -8,7 +8,7 @@
  * The same ordering serves global requests (global.c). */
 #include "conn/conn.h"
 
-/* ---- answers in order --------------------------------------------------------------- */
+/* ---- answers in order ---------------------------------------------------- */
 
 static void send_verdict(struct conn* c, struct channel* ch, int yes) {
   struct buf* m;
@@ -106,7 +106,7 @@ void uvssh__asks_drop(struct queue* asks, unsigned* count) {
     ask_free(CONTAINER_OF(asks->next, struct ask, link), count);
 }
 
-/* ---- the peer asks -------------------------------------------------------------------- */
+/* ---- the peer asks ------------------------------------------------------- */
 
 /* 0: put it to the user; -1: no. */
 static int look_up(const struct channel* ch,
@@ -187,7 +187,7 @@ int uvssh__on_channel_request(struct conn* c, rd_t* m) {
   return on_request(ch, name, want_reply, m);
 }
 
-/* ---- we ask ------------------------------------------------------------------------------ */
+/* ---- we ask -------------------------------------------------------------- */
 
 static int on_reply(struct conn* c, rd_t* m, int status) {
   uint32_t id = rd_u32(m);         /* recipient channel */

@@ -20,7 +20,7 @@
 
 #include "wire/wire.h"
 
-/* ---- random.c -------------------------------------------------------------- */
+/* ---- random.c ------------------------------------------------------------ */
 
 /* Once in the process, from any thread; 0 or UVSSH_ECRYPTO. */
 int uvssh__crypto_init(void) MUST_CHECK;
@@ -33,7 +33,7 @@ void uvssh__random(void* out, size_t len);
 /* Compares in constant time; 1: equal. */
 int uvssh__equal(const void* a, const void* b, size_t len) MUST_CHECK;
 
-/* ---- hash.c ---------------------------------------------------------------- */
+/* ---- hash.c -------------------------------------------------------------- */
 
 #define HASH_SIZE_MAX 64
 
@@ -52,7 +52,7 @@ struct hash_alg {
 extern const struct hash_alg uvssh__sha256;
 extern const struct hash_alg uvssh__sha512;
 
-/* ---- key exchange ---------------------------------------------------------- */
+/* ---- key exchange -------------------------------------------------------- */
 
 #define KEX_SECRET_MAX 32          /* grows with the methods */
 
@@ -80,7 +80,7 @@ struct kex_alg {
                 struct buf* k);
 };
 
-/* ---- ciphers and MACs ------------------------------------------------------- */
+/* ---- ciphers and MACs ---------------------------------------------------- */
 
 /* A packet, RFC 4253 section 6:
  *   [u32 packet_length][u8 padding_length][payload][padding][tag or MAC]
@@ -121,7 +121,7 @@ struct mac_alg {
              const uint8_t* b, size_t b_len, uint8_t* tag);
 };
 
-/* ---- keys.c: one direction of a session -------------------------------------- */
+/* ---- keys.c: one direction of a session ---------------------------------- */
 
 /* Zeroed: packets in the clear, as before the first NEWKEYS. The state is one
  * allocation, wiped when freed. */
@@ -182,13 +182,13 @@ extern const struct kex_alg uvssh__curve25519;
 extern const struct kex_alg uvssh__curve25519_libssh;
 extern const struct cipher_alg uvssh__chacha20_poly1305;
 extern const struct cipher_alg uvssh__aes256_gcm;
-/* mbedTLS's also where the processor could do better; for tests, in no table. */
+/* mbedTLS's, also where the processor could do better: for tests, no row. */
 extern const struct cipher_alg uvssh__aes256_gcm_portable;
 extern const struct cipher_alg uvssh__aes256_ctr;
 extern const struct mac_alg uvssh__hmac_sha256_etm;
 extern const struct mac_alg uvssh__hmac_sha256;
 
-/* ---- algo.c: the only place where names become objects ----------------------- */
+/* ---- algo.c: the only place where names become objects ------------------- */
 
 enum algo { ALGO_KEX, ALGO_CIPHER, ALGO_MAC, ALGO_COMPRESSION };
 

@@ -22,7 +22,7 @@
 struct desk;
 struct job;
 
-/* ---- upwards: what a session needs of whoever runs it ------------------------ */
+/* ---- upwards: what a session needs of whoever runs it -------------------- */
 
 struct desk_ops {
   /* There is something to do: call uvssh__session_turn() soon. May come often,
@@ -35,7 +35,7 @@ struct desk_ops {
   uint64_t (*now)(const struct desk* desk);
 };
 
-/* ---- pool.c ------------------------------------------------------------------ */
+/* ---- pool.c -------------------------------------------------------------- */
 
 /* Sealed bytes on their way. Eight packets of 32 KiB fit a big one (writes of
  * that size measured best, docs/design/datapath.md); small ones carry the
@@ -64,7 +64,7 @@ void uvssh__pool_free(struct pool* pool);
 struct block* uvssh__block_get(struct pool* pool, size_t room); /* or NULL */
 void uvssh__block_put(struct pool* pool, struct block* block);
 
-/* ---- the desk ------------------------------------------------------------------ */
+/* ---- the desk ------------------------------------------------------------ */
 
 struct desk {                      /* one a session */
   uvssh_session_t* pub;            /* the user's object */
@@ -111,7 +111,7 @@ static inline void desk_fail(struct desk* d, int err) {
   desk_wake(d);
 }
 
-/* ---- question.c ------------------------------------------------------------------ */
+/* ---- question.c ---------------------------------------------------------- */
 
 enum answer_kind {
   ANSWER_ACCEPT,
@@ -160,7 +160,7 @@ static inline int question_is_open(const struct question* q) {
 void uvssh__questions_expire(struct desk* desk);
 uint64_t uvssh__questions_deadline(const struct desk* desk); /* or UINT64_MAX */
 
-/* ---- request.c --------------------------------------------------------------------- */
+/* ---- request.c ----------------------------------------------------------- */
 
 /* The head of whatever stands in a queue. */
 struct item {
@@ -204,7 +204,7 @@ void uvssh__request_text(uvssh_req_t* req, str_t text);
 /* Calls back what is due, in order. */
 void uvssh__requests_run(struct desk* desk);
 
-/* ---- job.c ------------------------------------------------------------------------- */
+/* ---- job.c --------------------------------------------------------------- */
 
 /* Made by a room, with copies of all that it needs. run() may be on any thread
  * and touches the job alone; done() is on the loop again and not called when
@@ -227,7 +227,7 @@ void uvssh__job_cancel(struct desk* desk);
 /* Back on the loop: done() and dispose(). */
 int uvssh__job_finish(struct job* job) MUST_CHECK;
 
-/* ---- config.c ------------------------------------------------------------------------ */
+/* ---- config.c ------------------------------------------------------------ */
 
 /* 0, or UV_EINVAL for a list or number that cannot be. */
 int uvssh__config_check(const uvssh_config_t* config) MUST_CHECK;

@@ -10,7 +10,7 @@
 
 enum { ROUNDS_MAX = 8 };
 
-/* ---- what a session needs ------------------------------------------------------- */
+/* ---- what a session needs ------------------------------------------------ */
 
 static struct attach* attach_of_desk(const struct desk* desk) {
   return CONTAINER_OF(session_of(desk), struct attach, session);
@@ -46,7 +46,7 @@ static uint64_t on_now(const struct desk* desk) {
 
 static const struct desk_ops ops = { on_wake, on_submit, on_now };
 
-/* ---- a life ------------------------------------------------------------------------ */
+/* ---- a life -------------------------------------------------------------- */
 
 int uvssh__attach_new(struct loop* loop,
                       const uvssh_config_t* config,
@@ -112,7 +112,7 @@ void uvssh__attach_start(struct attach* a, uvssh_transport_t* transport) {
   uvssh__session_start(&a->session);
 }
 
-/* ---- the end ------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static void on_timer_closed(uv_handle_t* handle) {
   struct attach* a = (struct attach*) handle->data;
@@ -151,7 +151,7 @@ void uvssh_transport_closed(uvssh_transport_t* t) {
   uv_close((uv_handle_t*) &a->timer, on_timer_closed);
 }
 
-/* ---- bytes ------------------------------------------------------------------------------ */
+/* ---- bytes --------------------------------------------------------------- */
 
 static void enter(struct attach* a) {
   uvssh__slots_enter(a->loop->slots);
@@ -224,7 +224,7 @@ static void set_reading(struct attach* a) {
     uvssh__session_lost(&a->session, err);
 }
 
-/* ---- time -------------------------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t* timer) {
   struct attach* a = (struct attach*) timer->data;
@@ -245,7 +245,7 @@ static void arm(struct attach* a) {
   uv_timer_start(&a->timer, on_timer, deadline > now ? deadline - now : 0, 0);
 }
 
-/* ---- a turn -------------------------------------------------------------------------------- */
+/* ---- a turn -------------------------------------------------------------- */
 
 void uvssh__attach_turn(struct attach* a) {
   struct session* s = &a->session;

@@ -45,7 +45,9 @@ static int close_file(uv_file file) {
   return err;
 }
 
-int uvssh_key_load(uvssh_key_t** key, const char* path, const char* passphrase) {
+int uvssh_key_load(uvssh_key_t** key,
+                   const char* path,
+                   const char* passphrase) {
   struct buf text = { 0 };
   uv_file file;
   int err;

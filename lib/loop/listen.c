@@ -8,7 +8,7 @@
 
 enum { BACKLOG = 1024 };
 
-/* ---- connections -------------------------------------------------------------------- */
+/* ---- connections --------------------------------------------------------- */
 
 static void on_socket_closed(uv_handle_t* handle) {
   struct attach* a = (struct attach*) handle->data;
@@ -157,7 +157,7 @@ int uvssh_server_serve(uvssh_server_t* pub,
   return 0;
 }
 
-/* ---- sockets -------------------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------- */
 
 static void on_listener_closed(uv_handle_t* handle) {
   struct listener* l = (struct listener*) handle->data;

@@ -19,7 +19,7 @@ static void make_lock(void) {
     abort();
 }
 
-/* ---- turns ---------------------------------------------------------------------- */
+/* ---- turns --------------------------------------------------------------- */
 
 static void on_idle(uv_idle_t* idle) {
 }
@@ -53,7 +53,7 @@ static void on_check(uv_check_t* check) {
   run_turn((struct loop*) check->data);
 }
 
-/* ---- beginning and end ------------------------------------------------------------ */
+/* ---- beginning and end --------------------------------------------------- */
 
 static void loop_free(struct loop* loop) {
   if (loop->slots != NULL)

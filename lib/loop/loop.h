@@ -25,7 +25,7 @@
 
 struct attach;
 
-/* ---- loop.c ------------------------------------------------------------------- */
+/* ---- loop.c -------------------------------------------------------------- */
 
 /* One a uv_loop_t, from its first server or session to its last. */
 struct loop {
@@ -56,7 +56,7 @@ static inline uint64_t loop_now(const struct loop* loop) {
   return uv_now(loop->uv);
 }
 
-/* ---- work.c --------------------------------------------------------------------- */
+/* ---- work.c -------------------------------------------------------------- */
 
 /* 1: it has run. source: who asks, for fairness. */
 int uvssh__work_submit(struct loop* loop, struct job* job, unsigned source);
@@ -67,7 +67,7 @@ int uvssh__work_waits(const struct loop* loop);
 /* The last session has gone: what waits frees itself. */
 void uvssh__work_drop(struct loop* loop);
 
-/* ---- stream.c ---------------------------------------------------------------------- */
+/* ---- stream.c ------------------------------------------------------------ */
 
 /* The uv_stream_t of a transport made by uvssh_transport_stream(). */
 uv_stream_t* uvssh__transport_uv(const uvssh_transport_t* t);
@@ -95,12 +95,12 @@ static inline struct transport_words* words_of(const uvssh_transport_t* t) {
   return (struct transport_words*) (uintptr_t) t->reserved;
 }
 
-/* ---- key_file_posix.c, key_file_win.c -------------------------------------------------- */
+/* ---- key_file_posix.c, key_file_win.c ------------------------------------ */
 
 /* UV_EPERM where others than the owner may read this file. */
 int uvssh__key_file_check(const char* path) MUST_CHECK;
 
-/* ---- attach.c ------------------------------------------------------------------------ */
+/* ---- attach.c ------------------------------------------------------------ */
 
 struct source {                    /* whom an address counts for */
   struct queue link;               /* of a bucket, while not logged in */
@@ -157,7 +157,7 @@ static inline struct attach* attach_of(const uvssh_session_t* pub) {
   return (struct attach*) pub->impl;
 }
 
-/* ---- server.c, listen.c, limit.c ------------------------------------------------------ */
+/* ---- server.c, listen.c, limit.c ----------------------------------------- */
 
 struct listener {
   struct queue link;

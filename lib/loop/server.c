@@ -85,7 +85,7 @@ int uvssh_server_add_key(uvssh_server_t* pub, uvssh_key_t* key) {
   return 0;
 }
 
-/* ---- its sessions ------------------------------------------------------------------- */
+/* ---- its sessions -------------------------------------------------------- */
 
 uvssh_session_t* uvssh_server_next(const uvssh_server_t* pub,
                                    const uvssh_session_t* prev) {
@@ -106,7 +106,7 @@ uvssh_session_t* uvssh_server_next(const uvssh_server_t* pub,
   return CONTAINER_OF(at, struct attach, of_server)->session.desk.pub;
 }
 
-/* ---- the end --------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static void tell_drained(struct server* server) {
   uvssh_server_cb cb = server->on_drained;
@@ -154,8 +154,10 @@ static void on_deadline(uv_timer_t* timer) {
     return;
   }
   while ((s = uvssh_server_next(server->pub, s)) != NULL)
-    (void) uvssh_session_disconnect(s, UVSSH_DISCONNECT_BY_APPLICATION,
-                                    "the server is going down");
+    if (uvssh_session_disconnect(s, UVSSH_DISCONNECT_BY_APPLICATION,
+                                 "the server is going down") != 0 &&
+        attach_of(s)->session.ending == E_READERS)
+      uvssh_session_close(s);      /* its peer has gone, its reader has not */
 }
 
 int uvssh_server_shutdown(uvssh_server_t* pub,

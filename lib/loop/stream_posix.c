@@ -38,7 +38,7 @@ struct writer {                    /* a write that waits for room */
   int closes_transport;
 };
 
-/* ---- one attempt ----------------------------------------------------------------- */
+/* ---- one attempt --------------------------------------------------------- */
 
 /* The signal may be pending already, for a reason of somebody else's: then it
  * stays so. */
@@ -89,7 +89,7 @@ static void no_sigpipe(int fd) {
 #endif
 }
 
-/* ---- waiting for room ------------------------------------------------------------- */
+/* ---- waiting for room ---------------------------------------------------- */
 
 static void on_watch_closed(uv_handle_t* handle) {
   struct writer* w = (struct writer*) handle->data;
@@ -161,7 +161,7 @@ static int wait_for_room(uvssh_transport_t* t, int fd, uv_buf_t rest) {
   return err;
 }
 
-/* ---- the op --------------------------------------------------------------------------- */
+/* ---- the op -------------------------------------------------------------- */
 
 /* A session writes one block at a time: nbufs is 1. */
 int uvssh__stream_write(uvssh_transport_t* t,

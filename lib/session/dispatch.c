@@ -12,7 +12,6 @@
 #define ANSWERED (ST_WAIT | ST_QUERY | ST_SIGNED)
 #define RUNNING (ST_OPEN | ST_REKEY_SENT)
 #define REKEY (ST_REKEY_KEX | ST_REKEY_NEWKEYS)
-#define NEVER 0
 #define ALWAYS (FIRST_KEX | LOGIN | RUNNING | REKEY)
 
 enum {
@@ -55,94 +54,70 @@ static int on_pong(struct session* s, rd_t* m) {
 #define A(handler) .auth = uvssh__on_##handler
 #define C(handler) .conn = uvssh__on_##handler
 #define S(handler) .session = handler
+#define BOTH(states) .server = (states), .client = (states)
+#define SERVER(states) .server = (states)
+#define CLIENT(states) .client = (states)
+#define SKIPPED .flags = NOT_IN_STRICT_KEX
+#define NOBODYS(states) BOTH(states), .flags = UNKNOWN
+#define NOBODYS_EARLY(states) BOTH(states), .flags = UNKNOWN | NOT_IN_STRICT_KEX
 
+/* Who receives it in which states. What stands nowhere is legal nowhere. */
 static const struct row rows[256] = {
-  /* number                      handler, states of a server, of a client, flags */
-  [MSG_DISCONNECT]            = { T(disconnect),    .server = ALWAYS,
-                                  .client = ALWAYS },
-  [MSG_IGNORE]                = { T(ignore),        .server = ALWAYS,
-                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
-  [MSG_UNIMPLEMENTED]         = { T(unimplemented), .server = ALWAYS,
-                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
-  [MSG_DEBUG]                 = { T(debug),         .server = ALWAYS,
-                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
-  [MSG_SERVICE_REQUEST]       = { A(service_request),
-                                  .server = ST_SERVICE | ST_AUTH | ST_WAIT },
-  [MSG_SERVICE_ACCEPT]        = { A(service_accept), .client = ST_SERVICE },
-  [MSG_EXT_INFO]              = { T(ext_info),      .server = ST_SERVICE,
-                                  .client = ST_SERVICE,
-                                  .flags = ONLY_BEHIND_NEWKEYS },
-  [9 ... 19]                  = { .server = ALWAYS, .client = ALWAYS,
-                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
+  /* RFC 4253 section 12, RFC 8308 */
+  [MSG_DISCONNECT] = { T(disconnect), BOTH(ALWAYS) },
+  [MSG_IGNORE] = { T(ignore), BOTH(ALWAYS), SKIPPED },
+  [MSG_UNIMPLEMENTED] = { T(unimplemented), BOTH(ALWAYS), SKIPPED },
+  [MSG_DEBUG] = { T(debug), BOTH(ALWAYS), SKIPPED },
+  [MSG_SERVICE_REQUEST] = { A(service_request),
+                            SERVER(ST_SERVICE | ST_AUTH | ST_WAIT) },
+  [MSG_SERVICE_ACCEPT] = { A(service_accept), CLIENT(ST_SERVICE) },
+  [MSG_EXT_INFO] = { T(ext_info), BOTH(ST_SERVICE),
+                     .flags = ONLY_BEHIND_NEWKEYS },
+  [9 ... 19] = { NOBODYS_EARLY(ALWAYS) },
 
-  [MSG_KEXINIT]               = { T(kexinit),       .server = ST_KEXINIT | RUNNING,
-                                  .client = ST_KEXINIT | RUNNING },
-  [MSG_NEWKEYS]               = { T(newkeys),
-                                  .server = ST_NEWKEYS | ST_REKEY_NEWKEYS,
-                                  .client = ST_NEWKEYS | ST_REKEY_NEWKEYS },
-  [22 ... 29]                 = { .server = ALWAYS, .client = ALWAYS,
-                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
-  [MSG_KEX_ECDH_INIT]         = { T(kex_init),      .server = ST_KEX | ST_REKEY_KEX },
-  [MSG_KEX_ECDH_REPLY]        = { T(kex_reply),     .client = ST_KEX | ST_REKEY_KEX },
+  /* RFC 4253 section 7, RFC 5656 */
+  [MSG_KEXINIT] = { T(kexinit), BOTH(ST_KEXINIT | RUNNING) },
+  [MSG_NEWKEYS] = { T(newkeys), BOTH(ST_NEWKEYS | ST_REKEY_NEWKEYS) },
+  [22 ... 29] = { NOBODYS_EARLY(ALWAYS) },
+  [MSG_KEX_ECDH_INIT] = { T(kex_init), SERVER(ST_KEX | ST_REKEY_KEX) },
+  [MSG_KEX_ECDH_REPLY] = { T(kex_reply), CLIENT(ST_KEX | ST_REKEY_KEX) },
 
-  [MSG_USERAUTH_REQUEST]      = { A(userauth_request),
-                                  .server = ST_AUTH | ST_WAIT | ST_OPEN |
-                                            ST_REKEY_SENT },
-  [MSG_USERAUTH_FAILURE]      = { A(userauth_failure), .client = ANSWERED },
-  [MSG_USERAUTH_SUCCESS]      = { A(userauth_success),
-                                  .client = ST_WAIT | ST_SIGNED },
-  [MSG_USERAUTH_BANNER]       = { A(userauth_banner), .client = ATTEMPTS },
-  [54 ... 59]                 = { .server = ATTEMPTS, .client = ATTEMPTS,
-                                  .flags = UNKNOWN },
-  [MSG_USERAUTH_PK_OK]        = { A(userauth_60),   .client = ST_WAIT | ST_QUERY },
-  [62]                        = { .server = ATTEMPTS, .client = ATTEMPTS,
-                                  .flags = UNKNOWN },
-  [67 ... 79]                 = { .server = ATTEMPTS, .client = ATTEMPTS,
-                                  .flags = UNKNOWN },
+  /* RFC 4252 section 6; late requests are ignored, section 5.1 */
+  [MSG_USERAUTH_REQUEST] = { A(userauth_request),
+                             SERVER(ST_AUTH | ST_WAIT | RUNNING) },
+  [MSG_USERAUTH_FAILURE] = { A(userauth_failure), CLIENT(ANSWERED) },
+  [MSG_USERAUTH_SUCCESS] = { A(userauth_success),
+                             CLIENT(ST_WAIT | ST_SIGNED) },
+  [MSG_USERAUTH_BANNER] = { A(userauth_banner), CLIENT(ATTEMPTS) },
+  [54 ... 59] = { NOBODYS(ATTEMPTS) },
+  [MSG_USERAUTH_PK_OK] = { A(userauth_60), CLIENT(ST_WAIT | ST_QUERY) },
+  [62] = { NOBODYS(ATTEMPTS) },
+  [67 ... 79] = { NOBODYS(ATTEMPTS) },
 
-  [MSG_GLOBAL_REQUEST]        = { C(global_request),  .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_REQUEST_SUCCESS]       = { C(request_success), .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_REQUEST_FAILURE]       = { C(request_failure), .server = RUNNING,
-                                  .client = RUNNING },
-  [83 ... 89]                 = { .server = RUNNING, .client = RUNNING,
-                                  .flags = UNKNOWN },
-  [MSG_CHANNEL_OPEN]          = { C(channel_open),    .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_CHANNEL_OPEN_CONFIRMATION] = { C(channel_confirmation),
-                                  .server = RUNNING, .client = RUNNING },
-  [MSG_CHANNEL_OPEN_FAILURE]  = { C(channel_failure_open),
-                                  .server = RUNNING, .client = RUNNING },
-  [MSG_CHANNEL_WINDOW_ADJUST] = { C(window_adjust),   .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_CHANNEL_DATA]          = { C(channel_data),    .server = RUNNING,
-                                  .client = RUNNING, .flags = PEER_DATA },
-  [MSG_CHANNEL_EXTENDED_DATA] = { C(channel_extended_data), .server = RUNNING,
-                                  .client = RUNNING, .flags = PEER_DATA },
-  [MSG_CHANNEL_EOF]           = { C(channel_eof),     .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_CHANNEL_CLOSE]         = { C(channel_close),   .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_CHANNEL_REQUEST]       = { C(channel_request), .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_CHANNEL_SUCCESS]       = { C(channel_success), .server = RUNNING,
-                                  .client = RUNNING },
-  [MSG_CHANNEL_FAILURE]       = { C(channel_failure), .server = RUNNING,
-                                  .client = RUNNING },
-  [101 ... 127]               = { .server = RUNNING, .client = RUNNING,
-                                  .flags = UNKNOWN },
+  /* RFC 4254 section 9 */
+  [MSG_GLOBAL_REQUEST] = { C(global_request), BOTH(RUNNING) },
+  [MSG_REQUEST_SUCCESS] = { C(request_success), BOTH(RUNNING) },
+  [MSG_REQUEST_FAILURE] = { C(request_failure), BOTH(RUNNING) },
+  [83 ... 89] = { NOBODYS(RUNNING) },
+  [MSG_CHANNEL_OPEN] = { C(channel_open), BOTH(RUNNING) },
+  [MSG_CHANNEL_OPEN_CONFIRMATION] = { C(channel_confirmation), BOTH(RUNNING) },
+  [MSG_CHANNEL_OPEN_FAILURE] = { C(channel_failure_open), BOTH(RUNNING) },
+  [MSG_CHANNEL_WINDOW_ADJUST] = { C(window_adjust), BOTH(RUNNING) },
+  [MSG_CHANNEL_DATA] = { C(channel_data), BOTH(RUNNING), .flags = PEER_DATA },
+  [MSG_CHANNEL_EXTENDED_DATA] = { C(channel_extended_data), BOTH(RUNNING),
+                                  .flags = PEER_DATA },
+  [MSG_CHANNEL_EOF] = { C(channel_eof), BOTH(RUNNING) },
+  [MSG_CHANNEL_CLOSE] = { C(channel_close), BOTH(RUNNING) },
+  [MSG_CHANNEL_REQUEST] = { C(channel_request), BOTH(RUNNING) },
+  [MSG_CHANNEL_SUCCESS] = { C(channel_success), BOTH(RUNNING) },
+  [MSG_CHANNEL_FAILURE] = { C(channel_failure), BOTH(RUNNING) },
+  [101 ... 127] = { NOBODYS(RUNNING) },
 
-  [128 ... 191]               = { .server = FIRST_KEX | RUNNING,
-                                  .client = FIRST_KEX | RUNNING,
-                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
-  [MSG_PING]                  = { S(on_ping),         .server = ALWAYS,
-                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
-  [MSG_PONG]                  = { S(on_pong),         .server = ALWAYS,
-                                  .client = ALWAYS, .flags = NOT_IN_STRICT_KEX },
-  [194 ... 255]               = { .server = FIRST_KEX | RUNNING,
-                                  .client = FIRST_KEX | RUNNING,
-                                  .flags = UNKNOWN | NOT_IN_STRICT_KEX },
+  /* local extensions; ping@openssh.com */
+  [128 ... 191] = { NOBODYS_EARLY(FIRST_KEX | RUNNING) },
+  [MSG_PING] = { S(on_ping), BOTH(ALWAYS), SKIPPED },
+  [MSG_PONG] = { S(on_pong), BOTH(ALWAYS), SKIPPED },
+  [194 ... 255] = { NOBODYS_EARLY(FIRST_KEX | RUNNING) },
 };
 
 static int is_legal(const struct session* s, const struct row* row) {

@@ -40,7 +40,7 @@ void uvssh__session_start(struct session* s) {
   uvssh__ident_send(&s->transport);
 }
 
-/* ---- where it stands ---------------------------------------------------------- */
+/* ---- where it stands ----------------------------------------------------- */
 
 static enum state login_state(const struct auth* auth) {
   switch (auth->phase) {
@@ -81,7 +81,7 @@ uvssh_phase uvssh__session_phase(const struct session* s) {
   return s->transport.phase == T_READY ? UVSSH_PHASE_AUTH : UVSSH_PHASE_KEX;
 }
 
-/* ---- in ------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------ */
 
 static int is_paused(const struct session* s) {
   return s->desk.job != NULL || kex_is_asking(&s->transport) ||
@@ -176,7 +176,7 @@ void uvssh__session_job(struct session* s, struct job* job) {
   desk_wake(&s->desk);
 }
 
-/* ---- a turn of the loop -------------------------------------------------------------- */
+/* ---- a turn of the loop -------------------------------------------------- */
 
 static void complete_start(struct session* s) {
   uvssh_req_t* req = s->start_req;
@@ -249,7 +249,7 @@ void uvssh__session_turn(struct session* s) {
   uvssh__session_end_step(s);
 }
 
-/* ---- out --------------------------------------------------------------------------------- */
+/* ---- out ----------------------------------------------------------------- */
 
 int uvssh__session_output(struct session* s, uv_buf_t* out) {
   if (s->lost || s->ending >= E_READERS || !s->started)

@@ -39,9 +39,9 @@ enum state {
 
 enum ending {
   E_RUNNING,
-  E_EMPTYING,                      /* disconnect: queues first, then DISCONNECT */
-  E_SAYING,                        /* DISCONNECT is on its way, then the peer's */
-                                   /* end or linger_ms; input is discarded */
+  E_EMPTYING,                      /* disconnect(): the queues come first */
+  E_SAYING,                        /* DISCONNECT leaves, until the peer goes */
+                                   /* or linger_ms; input is discarded */
   E_READERS,                       /* the wire is gone; readers finish */
   E_CLOSE,                         /* the transport is to be closed now */
   E_CLOSED                         /* on_close has come */
@@ -74,7 +74,8 @@ struct session {
   char say_text[257];
 };
 
-/* desk.pub, desk.config, desk.ops, desk.slots and desk.pool are set before; hostkeys: a server's, kept until free. */
+/* desk.pub, desk.config, desk.ops, desk.slots and desk.pool are set before;
+ * hostkeys: a server's, lent until free. */
 int uvssh__session_init(struct session* s,
                         const uvssh_session_handlers_t* handlers,
                         const struct hostkeys* hostkeys) MUST_CHECK;
@@ -100,7 +101,7 @@ static inline int session_wants_close(const struct session* s) {
 /* All that is pending completes, on_close comes; the public object is free. */
 void uvssh__session_closed(struct session* s);
 
-/* ---- for the files of this folder ------------------------------------------------ */
+/* ---- for the files of this folder ---------------------------------------- */
 
 enum state uvssh__session_state(const struct session* s);
 uvssh_phase uvssh__session_phase(const struct session* s);

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* ---- sessions whose on_close is running ------------------------------------------- */
+/* ---- sessions whose on_close is running ---------------------------------- */
 
 static uv_once_t once = UV_ONCE_INIT;
 static uv_mutex_t lock;
@@ -62,7 +62,7 @@ static struct session* ready(const uvssh_session_t* pub) {
   return s == NULL || !s->desk.logged_in ? NULL : s;
 }
 
-/* ---- ending ------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------- */
 
 int uvssh_session_disconnect(uvssh_session_t* session,
                              unsigned reason,
@@ -85,7 +85,7 @@ void uvssh_session_close(uvssh_session_t* session) {
     uvssh__session_drop(s, 0);
 }
 
-/* ---- settings ------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------ */
 
 int uvssh_session_configure(uvssh_session_t* session,
                             const uvssh_config_t* config) {
@@ -114,7 +114,7 @@ void uvssh_session_config(const uvssh_session_t* session,
     *config = s->desk.config;
 }
 
-/* ---- asking the peer --------------------------------------------------------------------- */
+/* ---- asking the peer ----------------------------------------------------- */
 
 int uvssh_session_request(uvssh_req_t* req,
                           uvssh_session_t* session,
@@ -163,7 +163,7 @@ int uvssh_channel_open(uvssh_req_t* req,
                                          handlers, cb);
 }
 
-/* ---- logging in ---------------------------------------------------------------------------- */
+/* ---- logging in ---------------------------------------------------------- */
 
 static int attempt(uvssh_req_t* req,
                    uvssh_session_t* session,
@@ -221,7 +221,7 @@ int uvssh_auth_publickey(uvssh_req_t* req,
   return err;
 }
 
-/* ---- looking ----------------------------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------- */
 
 int uvssh_session_is_ready(const uvssh_session_t* session) {
   const struct session* s = any(session);

@@ -49,7 +49,7 @@ int uvssh__kex_skip_guess(struct transport* t, uint8_t number) {
   return 1;
 }
 
-/* ---- the exchange hash ------------------------------------------------------- */
+/* ---- the exchange hash --------------------------------------------------- */
 
 int uvssh__exchange_init(struct exchange* x, const struct transport* t) {
   const struct handshake* hs = t->hs;
@@ -105,7 +105,7 @@ void uvssh__exchange_free(struct exchange* x) {
   uvssh__wipe(x->h, sizeof(x->h));
 }
 
-/* ---- keys, RFC 4253 section 7.2 ----------------------------------------------- */
+/* ---- keys, RFC 4253 section 7.2 ------------------------------------------ */
 
 enum { MATERIAL_MAX = 64 };
 
@@ -245,10 +245,11 @@ int uvssh__rekey_is_due(const struct transport* t) {
   const uvssh_config_t* c = &t->desk->config;
 
   return half_is_due(&t->in, c) || half_is_due(&t->out, c) ||
-         (c->rekey_ms != 0 && desk_now(t->desk) >= t->kex_finished + c->rekey_ms);
+         (c->rekey_ms != 0 &&
+          desk_now(t->desk) >= t->kex_finished + c->rekey_ms);
 }
 
-/* ---- the whole transport --------------------------------------------------------- */
+/* ---- the whole transport ------------------------------------------------- */
 
 void uvssh__transport_init(struct transport* t,
                            struct desk* desk,

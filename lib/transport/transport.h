@@ -142,7 +142,7 @@ void uvssh__transport_init(struct transport* t,
                            const struct hostkeys* hostkeys);
 void uvssh__transport_free(struct transport* t);
 
-/* ---- ident.c ------------------------------------------------------------------ */
+/* ---- ident.c ------------------------------------------------------------- */
 
 /* Queues our identification line and, right behind it, KEXINIT. */
 void uvssh__ident_send(struct transport* t);
@@ -150,7 +150,7 @@ void uvssh__ident_send(struct transport* t);
  * T_KEXINIT when it is complete. */
 int uvssh__ident_feed(struct transport* t, uint8_t** p, size_t* n) MUST_CHECK;
 
-/* ---- packet_in.c ---------------------------------------------------------------- */
+/* ---- packet_in.c --------------------------------------------------------- */
 
 /* The next message. 1: *m holds it, in place in *p or in the tail, until the
  * next call; 0: more bytes are needed, and all of *p is kept; or a code. */
@@ -167,7 +167,7 @@ static inline size_t packet_kept(const struct transport* t) {
   return t->tail.len - t->tail_at;
 }
 
-/* ---- packet_out.c ------------------------------------------------------------------ */
+/* ---- packet_out.c -------------------------------------------------------- */
 
 /* Begin a message of ours; write its fields into the buffer, then send. Only
  * one at a time. Whatever goes wrong ends the session through desk_fail(). */
@@ -197,14 +197,14 @@ void uvssh__output_done(struct transport* t);
 /* 1 when so many replies wait that the peer is to be heard no more. */
 int uvssh__replies_pile_up(const struct transport* t);
 
-/* ---- kexinit.c ------------------------------------------------------------------------ */
+/* ---- kexinit.c ----------------------------------------------------------- */
 
 /* Builds and sends our KEXINIT; t->hs exists. */
 void uvssh__kexinit_send(struct transport* t);
 /* Reads the peer's, and fills t->hs->offer. */
 int uvssh__kexinit_read(struct transport* t, rd_t* m) MUST_CHECK;
 
-/* ---- kex.c -------------------------------------------------------------------------------- */
+/* ---- kex.c --------------------------------------------------------------- */
 
 /* Starts an exchange: our KEXINIT leaves. */
 void uvssh__kex_start(struct transport* t);
@@ -212,7 +212,7 @@ int uvssh__on_kexinit(struct transport* t, rd_t* m) MUST_CHECK;
 int uvssh__on_newkeys(struct transport* t, rd_t* m) MUST_CHECK;
 /* 1: skip this message, the peer's wrong guess; once an exchange. */
 int uvssh__kex_skip_guess(struct transport* t, uint8_t number);
-/* H, over what both sides have said (RFC 4253 section 8, RFC 5656 section 4). */
+/* H, over what both sides have said: RFC 4253 section 8, RFC 5656 section 4. */
 int uvssh__exchange_init(struct exchange* x, const struct transport* t)
     MUST_CHECK;
 void uvssh__exchange_hash(struct exchange* x);
@@ -224,7 +224,7 @@ void uvssh__handshake_free(struct transport* t);
 /* 1 when bytes, packets or time ask for new keys. */
 int uvssh__rekey_is_due(const struct transport* t);
 
-/* ---- kex_server.c, kex_client.c --------------------------------------------------------- */
+/* ---- kex_server.c, kex_client.c ------------------------------------------ */
 
 int uvssh__on_kex_init(struct transport* t, rd_t* m) MUST_CHECK;
 int uvssh__kex_client_begin(struct transport* t) MUST_CHECK;
@@ -234,14 +234,14 @@ static inline int kex_is_asking(const struct transport* t) {
   return t->hs != NULL && question_is_open(&t->hs->question);
 }
 
-/* ---- ext_info.c --------------------------------------------------------------------------- */
+/* ---- ext_info.c ---------------------------------------------------------- */
 
 void uvssh__ext_info_send(struct transport* t);
 int uvssh__on_ext_info(struct transport* t, rd_t* m) MUST_CHECK;
 /* 1 when the server takes signatures of this algorithm, or has not said. */
 int uvssh__sig_alg_allowed(const struct transport* t, const char* name);
 
-/* ---- message.c -------------------------------------------------------------------------------- */
+/* ---- message.c ----------------------------------------------------------- */
 
 void uvssh__disconnect_send(struct transport* t,
                             unsigned reason,

@@ -118,7 +118,7 @@ static inline int rd_end(const rd_t* r) {
   return r->bad || r->at != r->end ? UVSSH_EMESSAGE : 0;
 }
 
-/* ---- writers --------------------------------------------------------------- */
+/* ---- writers ------------------------------------------------------------- */
 
 static inline void wr_u8(struct buf* b, uint8_t v) {
   uint8_t* p = uvssh__buf_reserve(b, 1);
@@ -157,7 +157,7 @@ static inline void wr_cstr(struct buf* b, const char* text) {
   wr_str(b, text, strlen(text));
 }
 
-/* ---- mpint.c --------------------------------------------------------------- */
+/* ---- mpint.c ------------------------------------------------------------- */
 
 /* Unsigned big-endian bytes as an mpint, in time that depends on len and on
  * the number of leading zero bytes only (which any mpint shows anyway). */
@@ -166,7 +166,7 @@ void uvssh__wr_mpint(struct buf* b, const uint8_t* base, size_t len);
  * is empty. Anything else sets r->bad. */
 str_t uvssh__rd_mpint(rd_t* r);
 
-/* ---- namelist.c ------------------------------------------------------------ */
+/* ---- namelist.c ---------------------------------------------------------- */
 
 #define NAMELIST_BYTES_MAX 16384
 #define NAMELIST_NAMES_MAX 1024
@@ -181,7 +181,7 @@ int uvssh__namelist_has(str_t list, str_t name);
 /* The first name of `ours` that `theirs` also has; 0 where there is none. */
 int uvssh__namelist_common(str_t ours, str_t theirs, str_t* name);
 
-/* ---- message numbers ------------------------------------------------------- */
+/* ---- message numbers ----------------------------------------------------- */
 
 enum {
   MSG_DISCONNECT = 1,              /* RFC 4253 section 12 */
