@@ -143,7 +143,7 @@ static int find(struct conn* c, uint32_t id, size_t len, struct channel** out) {
     return mux_is_gone(c, id) ? 0 : UVSSH_EUNEXPECTED;
   if (!ch->open || ch->close_in || (ch->eof_in && !ch->close_out))
     return UVSSH_EUNEXPECTED;
-  if (len > ch->window_in || len > c->desk->config.packet_bytes)
+  if (len > ch->window_in || len > ch->packet_in)
     return UVSSH_EMESSAGE;
   ch->window_in -= (uint32_t) len;
   if (!ch->close_out && !ch->closing && len != 0)

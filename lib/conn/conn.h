@@ -85,6 +85,7 @@ struct channel {
   int end_status;                  /* for on_close */
 
   uvssh_read_cb read;
+  uint32_t packet_in;              /* most data a message, as we said */
   uint32_t window_in;              /* the peer may still send so much */
   uint32_t window_max;             /* and hold so much here, unread */
   int64_t credit;                  /* consumed, not yet given back */

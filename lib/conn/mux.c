@@ -104,6 +104,7 @@ static struct channel* add(struct conn* c,
     return NULL;
   ch->id = c->next_id++;
   ch->window_max = ch->window_in = window;
+  ch->packet_in = c->desk->config.packet_bytes;
   c->desk->reserved += window;
   c->count++;
   insert(c->table, c->table_size, ch);
@@ -167,7 +168,7 @@ static int confirm(struct open* o, const struct answer* a) {
   wr_u32(m, ch->peer_id);
   wr_u32(m, ch->id);
   wr_u32(m, ch->window_in);
-  wr_u32(m, c->desk->config.packet_bytes);
+  wr_u32(m, ch->packet_in);
   uvssh__send(c->transport);
   return 0;
 }
@@ -324,7 +325,7 @@ int uvssh__channel_open(struct conn* c,
   wr_cstr(m, name);
   wr_u32(m, ch->id);
   wr_u32(m, ch->window_in);
-  wr_u32(m, c->desk->config.packet_bytes);
+  wr_u32(m, ch->packet_in);
   wr_bytes(m, what->extra, what->extra_len);
   uvssh__send(c->transport);
   return 0;
