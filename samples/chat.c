@@ -88,6 +88,7 @@ static person_t* next_person(const person_t* prev) {
   return NULL;
 }
 
+/* BEGIN payload */
 /* The same line twice; either may be NULL: there was no memory for it. */
 typedef struct {
   uvssh_payload_t* plain;          /* ends in LF */
@@ -113,6 +114,7 @@ static void make_line(line_t* line, const char* format, va_list args) {
   uvssh_payload_create(&line->plain, text, (size_t) n - 1);
   free(text);
 }
+/* END payload */
 
 static void drop_line(line_t* line) {
   uvssh_payload_unref(line->plain);
@@ -133,6 +135,7 @@ static void hide(person_t* p) {
   }
 }
 
+/* BEGIN give */
 static void tell_lost(person_t* p) {
   char text[80];
 
@@ -155,6 +158,7 @@ static void give(person_t* p, const line_t* line) {
       uvssh_channel_send_payload(&p->channel, UVSSH_DATA, payload) != 0)
     p->lost++;
 }
+/* END give */
 
 /* One line to one person. */
 __attribute__((format(printf, 2, 3)))
@@ -611,11 +615,13 @@ static void wipe(void* base, size_t len) {
     *p++ = 0;
 }
 
+/* BEGIN drain */
 /* The queue has room again. */
 static void on_drain(uvssh_channel_t* channel) {
   tell_lost(channel->data);
   redraw();
 }
+/* END drain */
 
 static void set_columns(person_t* p, const uvssh_pty_t* pty) {
   p->columns = pty->cols > 0 && pty->cols <= 1000 ? (int) pty->cols : COLUMNS;
@@ -689,6 +695,7 @@ static void on_channel(uvssh_session_t* session,
     p->channel.data = p;           /* else one is open: refused by that */
 }
 
+/* BEGIN auth */
 /* "none" is enough, and so is any key or password, unless --keys was given:
  * then only PUBLICKEY gets here, first as a question, then as a proof. */
 static void on_auth(uvssh_session_t* session, const uvssh_auth_t* attempt,
@@ -709,6 +716,7 @@ static void on_auth(uvssh_session_t* session, const uvssh_auth_t* attempt,
 
   uvssh_reply_reject(reply);
 }
+/* END auth */
 
 static void on_ready(uvssh_session_t* session) {
   uvssh_session_t* s = NULL;
@@ -1103,12 +1111,14 @@ static int init_server(uv_loop_t* loop, const options_t* o) {
   if (o->keys == NULL)
     config.auth_methods |= UVSSH_AUTH_NONE | UVSSH_AUTH_PASSWORD;
   config.keepalive_ms = 30000;     /* with the count of 3: gone after 2 min */
+  /* BEGIN limits */
   config.channels = 1;
   /* What one person can send at once fits the queue of a reader, so whoever
    * reads at all loses nothing to somebody who pastes a book. */
   config.window_bytes = 8 * 1024;
   config.queue_bytes = 256 * 1024;
   config.drain_bytes = 64 * 1024;
+  /* END limits */
 
   err = uvssh_server_init(loop, &room.server, &config);
   if (err != 0)

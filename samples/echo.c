@@ -11,6 +11,8 @@
 
 /* ---- The echo: eight calls ----------------------------------------------- */
 
+/* BEGIN echo */
+/* BEGIN channels */
 typedef struct {
   uvssh_session_t session;
   uvssh_channel_t channel;
@@ -39,7 +41,9 @@ static void on_channel(uvssh_session_t* session,
 
   uvssh_channel_accept(reply, &peer->channel, &handlers);
 }
+/* END channels */
 
+/* BEGIN sessions */
 static void on_auth(uvssh_session_t* session, const uvssh_auth_t* attempt,
                     uvssh_reply_t reply) {
   uvssh_reply_accept(reply);
@@ -72,9 +76,12 @@ static int start(uvssh_server_t* server, const uvssh_config_t* config,
     err = uvssh_server_listen(server, "127.0.0.1", port, on_connection);
   return err;
 }
+/* END sessions */
+/* END echo */
 
 /* ---- Around it: arguments, the port, SIGINT and SIGTERM ------------------ */
 
+/* BEGIN end */
 static void on_empty(uvssh_server_t* server) {
   uvssh_server_close(server, NULL);
 }
@@ -83,6 +90,7 @@ static void on_signal(uv_signal_t* handle, int signum) {
   if (uvssh_server_shutdown(handle->data, 1000, on_empty) != 0)
     uvssh_server_close(handle->data, NULL);  /* the second: do not wait */
 }
+/* END end */
 
 int main(int argc, char** argv) {
   static const int signums[] = { SIGINT, SIGTERM };
@@ -97,7 +105,8 @@ int main(int argc, char** argv) {
   int i;
 
   uvssh_config_init(&config);
-  config.window_bytes = 16 << 20;  /* how far writing may be ahead of reading */
+  config.window_bytes = 8 << 20;   /* held for a sender that does not read */
+  config.session_bytes = 256 << 20;          /* a channel gets 1/32 of it */
   err = start(&server, &config, port, host_key);
   if (err == 0)
     err = uvssh_server_getsockname(&server, (struct sockaddr*) &name, &len);

@@ -17,6 +17,7 @@ typedef struct {
 
 static uvssh_server_t server;
 
+/* BEGIN relay */
 static void on_read(uvssh_channel_t* channel, int stream, ssize_t nread,
                     const uv_buf_t* buf) {
   uvssh_session_t* s = NULL;
@@ -39,6 +40,7 @@ static void on_request(uvssh_channel_t* channel,
   else
     uvssh_reply_reject(reply);
 }
+/* END relay */
 
 static void on_channel(uvssh_session_t* session,
                        const uvssh_channel_open_t* ask,

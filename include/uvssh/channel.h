@@ -93,10 +93,11 @@ typedef void (*uvssh_read_cb)(uvssh_channel_t* channel,
  * channel   yours, zeroed; in use until on_close
  * what      copied
  * handlers  copied
- * cb        once; 0; UVSSH_EOPEN (result: UVSSH_OPEN_*, text); what ended the
- *           session
+ * cb        once; 0; UVSSH_EOPEN (result: UVSSH_OPEN_*, text); UV_ECANCELED
+ *           closed meanwhile; what ended the session
  * return    0; UV_EINVAL; UV_EBUSY in use; UV_ENOTCONN not logged in;
- *           UVSSH_ELIMIT too many channels; UV_ENOMEM
+ *           UVSSH_ELIMIT too many channels; UV_ENOBUFS too much waits to
+ *           leave; UV_ENOMEM, also when session_bytes leave no window
  * thread    loop      inside callbacks: yes      RFC 4254 5.1      since 0.1
  */
 UVSSH_EXTERN int uvssh_channel_open(uvssh_req_t* req,
@@ -107,7 +108,8 @@ UVSSH_EXTERN int uvssh_channel_open(uvssh_req_t* req,
                                     uvssh_req_cb cb);
 
 /**
- * Answer on_channel: yes, it is this one. Any failure: the peer is told no.
+ * Answer on_channel: yes, it is this one. When there is no room for it, or it
+ * is in use, the peer is told no.
  *
  * channel   yours, zeroed; in use until on_close
  * handlers  copied
@@ -133,14 +135,15 @@ UVSSH_EXTERN int uvssh_channel_reject(uvssh_reply_t reply,
 /**
  * Ask something about this channel: a shell, a command, a new size, a signal.
  *
- * It overtakes data that is queued; EXIT_STATUS and EXIT_SIGNAL wait behind it.
+ * It overtakes data that is queued: the end of a process, which must not, is
+ * uvssh_channel_exit().
  *
  * req     lent until cb; NULL: no answer is wanted (WINDOW_CHANGE, SIGNAL,
  *         EXIT_STATUS, EXIT_SIGNAL, EOW never have one: with req UV_EINVAL)
  * what    copied
- * cb      once; 0, UVSSH_EREQUEST, UV_ECANCELED (closed), what ended the session
- * return  0; UV_EINVAL; UV_ENOTCONN not open; UV_ENOBUFS too many are
- *         unanswered (64); UV_ENOMEM
+ * cb      once; 0; UVSSH_EREQUEST; UV_ECANCELED closed; what ended the session
+ * return  0; UV_EINVAL, also for what this role does not ask; UV_ENOTCONN not
+ *         open; UV_ENOBUFS too many are unanswered (64), or wait to leave
  * thread  loop      inside callbacks: yes      RFC 4254 5.4, 6      since 0.1
  */
 UVSSH_EXTERN int uvssh_channel_request(uvssh_req_t* req,
@@ -207,8 +210,8 @@ UVSSH_EXTERN int uvssh_channel_write(uvssh_req_t* req,
 /**
  * Queue bytes that are copied, whole or not at all.
  *
- * Taken while queue_size() < queue_bytes; otherwise UV_ENOBUFS, and on_drain
- * will come.
+ * Taken while queue_size() < queue_bytes, and less than session_bytes are
+ * queued in all; otherwise UV_ENOBUFS, and on_drain will come.
  *
  * base    copied; len 0 is fine and does nothing
  * return  0; UV_ENOBUFS; UV_ENOTCONN; UV_EPIPE after shutdown; UV_EINVAL;
@@ -220,7 +223,7 @@ UVSSH_EXTERN int uvssh_channel_send(uvssh_channel_t* channel,
                                     const void* base,
                                     size_t len);
 
-/** Bytes that are queued and not yet handed to the transport; 0 when not open.
+/** Bytes that are queued and not yet sealed for the transport; 0 when not open.
  * Loop's thread. */
 UVSSH_EXTERN size_t uvssh_channel_queue_size(const uvssh_channel_t* channel);
 
@@ -229,7 +232,7 @@ UVSSH_EXTERN size_t uvssh_channel_queue_size(const uvssh_channel_t* channel);
  *
  * payload  out; one reference, yours; untouched on failure
  * base     copied once
- * return   0; UV_ENOMEM
+ * return   0; UV_EINVAL more than 2^31 - 1 bytes; UV_ENOMEM
  * thread   loop: a payload belongs to one loop      since 0.1
  */
 UVSSH_EXTERN int uvssh_payload_create(uvssh_payload_t** payload,
@@ -250,7 +253,7 @@ UVSSH_EXTERN int uvssh_channel_send_payload(uvssh_channel_t* channel,
  * req     lent until cb; NULL: do not tell
  * cb      once, when EOF has been taken by the transport; 0, UV_ECANCELED,
  *         or what ended the session
- * return  0; UV_ENOTCONN; UV_EPIPE it was asked before; UV_ENOMEM
+ * return  0; UV_ENOTCONN; UV_EPIPE it was asked before
  * thread  loop      inside callbacks: yes      RFC 4254 5.3      since 0.1
  */
 UVSSH_EXTERN int uvssh_channel_shutdown(uvssh_req_t* req,
@@ -262,7 +265,7 @@ UVSSH_EXTERN int uvssh_channel_shutdown(uvssh_req_t* req,
  *
  * The arguments are uv_exit_cb's: a signal other than 0 counts.
  *
- * return  0; UV_ENOTCONN not open
+ * return  0; UV_ENOTCONN not open, or a client's
  * thread  loop      inside callbacks: yes      RFC 4254 6.10      since 0.1
  */
 UVSSH_EXTERN int uvssh_channel_exit(uvssh_channel_t* channel,
@@ -295,12 +298,14 @@ UVSSH_EXTERN int uvssh_pty_mode(const uvssh_pty_t* pty,
 /**
  * Carry data one way between channels of one loop, with back-pressure.
  *
- * from == to is an echo. Reading of `from` belongs to the relay until cb.
+ * from == to is an echo. Reading of `from` belongs to the relay until cb. EOF
+ * is not carried over.
  *
  * req     lent until cb
  * cb      once; 0 at EOF of `from` when all has left; UV_ECANCELED one of them
  *         was closed here; what ended one of the sessions
- * return  0; UV_EINVAL; UV_EBUSY `from` is read already; UV_ENOTCONN; UV_ENOMEM
+ * return  0; UV_EINVAL two loops; UV_EBUSY `from` is read already, or `to` has
+ *         a relay; UV_ENOTCONN
  * thread  loop      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_channel_relay(uvssh_req_t* req,

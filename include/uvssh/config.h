@@ -67,7 +67,8 @@ typedef struct {
   uint64_t keepalive_ms;           /* ask after so much silence; 0 */
   unsigned keepalive_count;        /* unanswered ones before the end; 3 */
   uint64_t rekey_bytes;            /* in one direction; 1 GiB */
-  uint64_t rekey_packets;          /* in one direction; 2^31, at most that */
+  uint64_t rekey_packets;          /* in one direction; 2^31, at most that, */
+                                   /* and that is what 0 means */
   uint64_t rekey_ms;               /* 1 h */
   uint32_t window_bytes;           /* most unread bytes held a channel; */
                                    /* 2 MiB */
@@ -77,10 +78,11 @@ typedef struct {
   uint32_t drain_bytes;            /* on_drain when the queue is below this */
                                    /* again; 256 KiB */
   unsigned channels;               /* most channels a session; 256 */
-  uint32_t preauth_bytes;          /* most bytes read before login; 256 KiB */
-  uint32_t preauth_packets;        /* most packets read before login; 1000 */
+  uint32_t preauth_bytes;          /* server: most bytes read before login; */
+                                   /* 256 KiB */
+  uint32_t preauth_packets;        /* server: most packets; 1000 */
   uint64_t session_bytes;          /* most held and queued, all channels; */
-                                   /* 64 MiB */
+                                   /* 128 MiB */
 } uvssh_config_t;
 
 /**

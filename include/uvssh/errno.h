@@ -59,7 +59,8 @@ UVSSH_EXTERN const char* uvssh_err_name(int err);
  * Use other functions for every allocation of the library itself.
  *
  * libuv, libsodium and mbedTLS keep their own. Blocks obtained before are
- * freed by the new functions: call it before anything else.
+ * freed by the new functions: call it before anything else. They are called
+ * from any thread.
  *
  * return  0; UV_EINVAL when one of them is NULL
  * thread  before any other call      since 0.1

@@ -38,7 +38,8 @@ UVSSH_EXTERN int uvssh_key_generate(uvssh_key_t** key,
  * path        copied
  * passphrase  copied; NULL: none. Encrypted files are not read yet
  * return      0; UV_ENOENT, UV_EACCES, ...; UVSSH_EKEYFORMAT;
- *             UVSSH_EPASSPHRASE the file is encrypted; UV_ENOMEM
+ *             UVSSH_EPASSPHRASE the file is encrypted; UV_EINVAL; UV_ENOMEM;
+ *             UVSSH_ECRYPTO
  * thread      any      inside callbacks: no, it blocks      since 0.1
  */
 UVSSH_EXTERN int uvssh_key_load(uvssh_key_t** key,
@@ -48,7 +49,8 @@ UVSSH_EXTERN int uvssh_key_load(uvssh_key_t** key,
 /**
  * Write the private key to a new file, mode 0600, in OpenSSH's format.
  *
- * Blocks. The file must not exist: UV_EEXIST. A failure leaves none.
+ * Blocks. The file must not exist: UV_EEXIST. A failure leaves none. It is made
+ * complete beside its place and linked there (a file system with hard links).
  *
  * key         has a secret, else UV_EINVAL
  * path        copied
@@ -66,7 +68,8 @@ UVSSH_EXTERN int uvssh_key_save(const uvssh_key_t* key,
  * key         out; one reference, yours; untouched on failure
  * text        copied; len bytes, need not end in NUL
  * passphrase  as uvssh_key_load()
- * return      0; UVSSH_EKEYFORMAT; UVSSH_EPASSPHRASE; UV_ENOMEM
+ * return      0; UVSSH_EKEYFORMAT; UVSSH_EPASSPHRASE; UV_EINVAL; UV_ENOMEM;
+ *             UVSSH_ECRYPTO
  * thread      any      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_key_parse(uvssh_key_t** key,
@@ -98,7 +101,7 @@ UVSSH_EXTERN const uint8_t* uvssh_key_blob(const uvssh_key_t* key, size_t* len);
  * out     *len bytes of room; ends in NUL
  * len     in: room; out: length without NUL, or with UV_ENOBUFS the room that
  *         is needed (as uv_cwd())
- * return  0; UV_ENOBUFS; UV_EINVAL
+ * return  0; UV_ENOBUFS; UV_EINVAL; UV_ENOMEM
  * thread  any      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_key_fingerprint(const uvssh_key_t* key,

@@ -24,8 +24,8 @@ UVSSH_EXTERN int uvssh_reply_reject(uvssh_reply_t reply);
  * yes, sign with it. RFC 4252 section 5.1. */
 UVSSH_EXTERN int uvssh_reply_partial(uvssh_reply_t reply, unsigned methods);
 
-/** To a PASSWORD attempt: choose a new one. form->prompts[0].text or
- * form->instruction says why. Copied. RFC 4252 section 8. */
+/** To a PASSWORD attempt: choose a new one. form->instruction, or else
+ * form->prompts[0].text, says why. Copied. RFC 4252 section 8. */
 UVSSH_EXTERN int uvssh_reply_prompt(uvssh_reply_t reply,
                                     const uvssh_prompts_t* form);
 

@@ -17,8 +17,8 @@ struct uvssh_server_s {
 typedef void (*uvssh_server_cb)(uvssh_server_t* server);
 
 /* status 0: a connection waits for uvssh_server_accept(), which must come in
- * this callback. UV_EMFILE, UV_ENFILE, UV_ENOMEM, ...: one could not be taken;
- * listening goes on after a pause. */
+ * this callback. UV_ENOMEM, ...: one could not be taken; listening goes on.
+ * Without a descriptor left libuv closes what waits, mostly without a word. */
 typedef void (*uvssh_connection_cb)(uvssh_server_t* server, int status);
 
 /**
@@ -39,7 +39,8 @@ UVSSH_EXTERN int uvssh_server_init(uv_loop_t* loop,
  * Add a host key; at most one of each type.
  *
  * key     kept
- * return  0; UV_EINVAL it has no secret, or there is one of its type
+ * return  0; UV_EINVAL it has no secret, or there is one of its type;
+ *         UV_ENOTCONN not open
  * thread  loop      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_server_add_key(uvssh_server_t* server,
@@ -66,7 +67,8 @@ UVSSH_EXTERN int uvssh_server_add_key_file(uvssh_server_t* server,
  * port    0: the kernel chooses, see uvssh_server_getsockname()
  * cb      for every connection that the limits let pass
  * return  0; UV_EADDRINUSE, UV_EACCES, UV_EADDRNOTAVAIL, ...; UV_EINVAL also
- *         for a server without a key; UV_ENOMEM
+ *         for a server without a key; UV_ENOTCONN not open; UV_ECANCELED
+ *         shutting down or closing; UV_ENOMEM
  * thread  loop      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_server_listen(uvssh_server_t* server,
@@ -88,7 +90,8 @@ UVSSH_EXTERN int uvssh_server_listen_stream(uvssh_server_t* server,
                                             uvssh_connection_cb cb);
 
 /** The address of the first listening socket, as uv_tcp_getsockname();
- * UV_ENOTCONN where there is none. Loop's thread. */
+ * UV_ENOTCONN where there is none, UV_ENOTSUP where it is no TCP socket. Loop's
+ * thread. */
 UVSSH_EXTERN int uvssh_server_getsockname(const uvssh_server_t* server,
                                           struct sockaddr* name,
                                           int* namelen);
@@ -107,7 +110,8 @@ UVSSH_EXTERN int uvssh_server_accept(uvssh_server_t* server,
                                      const uvssh_session_handlers_t* handlers);
 
 /**
- * Serve anything else as a connection; needs no listening.
+ * Serve anything else as a connection; needs no listening, and does not count
+ * for preauth_total and preauth_per_source.
  *
  * session    yours, zeroed; in use until on_close
  * transport  given; on failure it is yours again
@@ -150,7 +154,7 @@ UVSSH_EXTERN int uvssh_server_shutdown(uvssh_server_t* server,
  * Stop listening and close all its sessions at once.
  *
  * cb      once, after the on_close of its last session; the memory is yours
- *         again; NULL: do not tell
+ *         again; NULL: do not tell. Dropped where the server is not open
  * thread  loop      inside callbacks: yes, and twice (the second cb is dropped)
  *         since 0.1
  */

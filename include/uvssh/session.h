@@ -192,7 +192,7 @@ UVSSH_EXTERN void uvssh_session_config(const uvssh_session_t* session,
  * what    copied
  * cb      once; 0, UVSSH_EREQUEST, or what ended the session
  * return  0; UV_EINVAL; UV_ENOTCONN not logged in; UV_ENOBUFS too many are
- *         unanswered (64); UV_ENOMEM
+ *         unanswered (64), or wait to leave
  * thread  loop      inside callbacks: yes      RFC 4254 4      since 0.1
  */
 UVSSH_EXTERN int uvssh_session_request(uvssh_req_t* req,
@@ -205,7 +205,8 @@ UVSSH_EXTERN int uvssh_session_request(uvssh_req_t* req,
  *
  * req     lent until cb; NULL: do not tell
  * cb      once; 0 when new keys are in use both ways, or what ended the session
- * return  0; UV_ENOTCONN not logged in; UV_EBUSY an exchange is under way
+ * return  0; UV_ENOTCONN not logged in; UV_EBUSY an exchange is under way;
+ *         UV_ENOMEM
  * thread  loop      inside callbacks: yes      RFC 4253 9      since 0.1
  */
 UVSSH_EXTERN int uvssh_session_rekey(uvssh_req_t* req,
@@ -213,9 +214,11 @@ UVSSH_EXTERN int uvssh_session_rekey(uvssh_req_t* req,
                                      uvssh_req_cb cb);
 
 /**
- * Say why, send what is queued (at most linger_ms), then close.
+ * Send what is queued, say why, wait for the peer to close, all in at most
+ * linger_ms; then close.
  *
- * on_close comes with status 0.
+ * on_close comes with status 0. Before the peer has said who it is: closed at
+ * once.
  *
  * reason  UVSSH_DISCONNECT_*
  * text    copied, at most 256 bytes are sent
@@ -233,9 +236,9 @@ UVSSH_EXTERN int uvssh_session_disconnect(uvssh_session_t* session,
  */
 UVSSH_EXTERN void uvssh_session_close(uvssh_session_t* session);
 
-/* These five still answer inside on_close. */
+/* These six, and uvssh_session_config(), still answer inside on_close. */
 
-/** 1 from login until the session begins to end. Loop's thread. */
+/** 1 from on_ready until the session begins to end. Loop's thread. */
 UVSSH_EXTERN int uvssh_session_is_ready(const uvssh_session_t* session);
 
 /** Who logged in, as the peer wrote it; "" before login. Shown: lives as long
