@@ -137,11 +137,13 @@ static int on_new_password(struct question* q, const struct answer* a) {
   }
   if (a->kind != ANSWER_ANSWERS || a->number != 1 || a->answers[0] == NULL)
     return UV_EINVAL;
-  uvssh__question_close(q);
   m = uvssh__auth_request(auth, "password");
   wr_bool(m, 1);
   wr_str(m, l->secret.base, l->secret.len);
   wr_cstr(m, a->answers[0]);
+  if (!uvssh__message_fits(auth->transport))
+    return UV_EINVAL;
+  uvssh__question_close(q);
   uvssh__send(auth->transport);
   return 0;
 }

@@ -9,7 +9,7 @@
  * Everything known about a user name is dropped when another name comes. */
 #include "auth/auth.h"
 
-enum { LATE_MAX = 16 };
+enum { LATE_MAX = 16, TEXT_MAX = 16 * 1024 };
 
 /* ---- the service, RFC 4253 section 10 ------------------------------------ */
 
@@ -42,6 +42,16 @@ static int keep_pending(struct auth* auth, const rd_t* m) {
   return pending->bad ? UV_ENOMEM : 0;
 }
 
+/* The verdict has been given, and this message is here before the turn in which
+ * the one that waited goes on: that one first. */
+static int take_pending(struct auth* auth);
+
+static int catch_up(struct auth* auth) {
+  return auth->phase == A_IDLE && auth->login->pending.len != 0
+             ? take_pending(auth)
+             : 0;
+}
+
 /* Some clients ask again before every attempt: accepted, and counted. */
 int uvssh__on_service_request(struct auth* auth, rd_t* m) {
   rd_t start = *m;
@@ -49,10 +59,14 @@ int uvssh__on_service_request(struct auth* auth, rd_t* m) {
   struct buf* out;
   int err = rd_end(m);
 
+  if (err == 0 && !str_is(name, "ssh-userauth"))
+    err = UVSSH_ESERVICE;
+  if (err == 0)
+    err = catch_up(auth);
   if (err != 0)
     return err;
-  if (!str_is(name, "ssh-userauth"))
-    return UVSSH_ESERVICE;
+  if (auth->phase == A_DONE)
+    return UVSSH_EUNEXPECTED;
   if (auth->phase == A_WAIT)
     return keep_pending(auth, &start);
   err = count_request(auth);
@@ -94,8 +108,10 @@ int uvssh__on_userauth_request(struct auth* auth, rd_t* m) {
   str_t user = rd_text(m);         /* user name in ISO-10646 UTF-8 */
   str_t service = rd_text(m);      /* service name in US-ASCII */
   str_t method = rd_text(m);       /* method name in US-ASCII */
-  int err;
+  int err = catch_up(auth);
 
+  if (err != 0)
+    return err;
   if (auth->phase == A_DONE)       /* RFC 4252 section 5.1: ignored */
     return ++auth->late > LATE_MAX ? UVSSH_EUNEXPECTED : 0;
   if (m->bad)
@@ -197,14 +213,19 @@ static void partial(struct auth* auth, unsigned methods) {
   send_failure(auth, 1);
 }
 
+static const char* change_text(const uvssh_prompts_t* form) {
+  const char* text = form->instruction;
+
+  if (text == NULL && form->count > 0 && form->prompts != NULL)
+    text = form->prompts[0].text;
+  return text == NULL ? "" : text;
+}
+
 static void ask_change(struct auth* auth, const uvssh_prompts_t* form) {
   struct buf* m = uvssh__message(auth->transport,
                                  MSG_USERAUTH_PASSWD_CHANGEREQ);
-  const char* text = form->instruction;
 
-  if (text == NULL)
-    text = form->count > 0 ? form->prompts[0].text : "";
-  wr_cstr(m, text);
+  wr_cstr(m, change_text(form));
   wr_cstr(m, "");                  /* language tag */
   uvssh__send(auth->transport);
   auth->login->change_asked = 1;
@@ -220,7 +241,8 @@ static int verdict_fits(const struct attempt* t, const struct answer* a) {
     case ANSWER_PARTIAL:
       return (a->number & (UVSSH_AUTH_PASSWORD | UVSSH_AUTH_PUBLICKEY)) != 0;
     case ANSWER_PROMPT:
-      return t->method == UVSSH_AUTH_PASSWORD;
+      return t->method == UVSSH_AUTH_PASSWORD &&
+             strlen(change_text(a->form)) <= TEXT_MAX;
     default:
       return 0;
   }
@@ -253,6 +275,7 @@ int uvssh__auth_ask(struct auth* auth,
                     const char* new_password) {
   struct desk* desk = auth->desk;
   struct login* l = auth->login;
+  uvssh_key_t* key = l->attempt.key;
   uvssh_auth_t shown;
   int err;
 
@@ -268,9 +291,10 @@ int uvssh__auth_ask(struct auth* auth,
   shown.user = auth->user;
   shown.password = password;
   shown.new_password = new_password;
-  shown.key = l->attempt.key;
+  shown.key = uvssh_key_ref(key);  /* an answer in there ends the attempt */
   shown.key_proven = l->attempt.proven;
   desk->on.on_auth(desk->pub, &shown, l->question.reply);
+  uvssh_key_unref(key);
   return 0;
 }
 

@@ -261,6 +261,7 @@ static int is_over(const struct channel* ch) {
   if (ch->closing)
     return ch->close_out ? ch->unwritten == 0 : 0;
   return ch->close_in && ch->close_out && ch->unwritten == 0 &&
+         ch->relay_to == NULL &&
          (!ch->began || ch->told || (ch->held == NULL && !ch->reading));
 }
 
@@ -269,7 +270,7 @@ void uvssh__channel_work(struct channel* ch) {
 
   uvssh__channel_deliver(ch);
   uvssh__channel_give_credit(ch);
-  if (ch->full && ch->queued < c->desk->config.drain_bytes) {
+  if (ch->full && !c->refused && ch->queued < c->desk->config.drain_bytes) {
     ch->full = 0;
     if (ch->pub != NULL && ch->on.on_drain != NULL && !ch->closing)
       ch->on.on_drain(ch->pub);
@@ -281,10 +282,27 @@ void uvssh__channel_work(struct channel* ch) {
     uvssh__mux_remove(ch);
 }
 
+/* No data may come that would remind us: the window may have run down. */
+static void touch_all(struct conn* c) {
+  struct channel* ch;
+  unsigned i;
+
+  c->credit_waits = 0;
+  for (i = 0; i < c->table_size; i++)
+    for (ch = c->table[i]; ch != NULL; ch = ch->next)
+      uvssh__channel_touch(ch);
+}
+
 void uvssh__conn_work(struct conn* c) {
   struct queue due;
   struct channel* ch;
 
+  if (c->refused && c->desk->queued < c->desk->config.session_bytes) {
+    c->refused = 0;                /* other channels had been in its way */
+    touch_all(c);
+  }
+  if (c->credit_waits && !c->transport->kexinit_sent)
+    touch_all(c);
   queue_move(&c->work, &due);
   while (!queue_empty(&due) && c->desk->ended != ENDED) {
     ch = CONTAINER_OF(due.next, struct channel, work);
@@ -336,7 +354,9 @@ void uvssh__conn_tick(struct conn* c) {
   while (!queue_empty(&due) && !c->desk->ended) {
     ch = CONTAINER_OF(due.next, struct channel, work);
     queue_remove(&ch->work);
-    uvssh__channel_finish(ch, UV_ETIMEDOUT);
+    uvssh__channel_finish(ch, ch->queued != 0 || ch->unwritten != 0
+                                  ? UV_ETIMEDOUT
+                                  : ch->end_status);
     uvssh__channel_touch(ch);
   }
   while (!queue_empty(&due))

@@ -7,6 +7,8 @@
  * dropping would corrupt what the reader sees. */
 #include "conn/conn.h"
 
+enum { CHUNK_SHARED = 1024 };      /* not above the least packet_bytes */
+
 static int is_stopped(const struct channel* ch) {
   return !ch->reading || ch->closing || ch->pub == NULL ||
          ch->conn->desk->ended == ENDED;
@@ -28,8 +30,12 @@ void uvssh__channel_give_credit(struct channel* ch) {
 
   if (ch->eof_in || ch->close_out || ch->closing || !ch->open)
     return;
-  if (ch->credit <= 0 || ch->credit < ch->window_max / 2 || t->kexinit_sent)
+  if (ch->credit <= 0 || ch->credit < ch->window_max / 2)
     return;
+  if (t->kexinit_sent) {
+    ch->conn->credit_waits = 1;
+    return;
+  }
   m = uvssh__message(t, MSG_CHANNEL_WINDOW_ADJUST);
   wr_u32(m, ch->peer_id);
   wr_u32(m, (uint32_t) ch->credit);
@@ -57,21 +63,42 @@ int uvssh_channel_set_window(uvssh_channel_t* channel, uint32_t bytes) {
 
 /* ---- held bytes ---------------------------------------------------------- */
 
-static int hold(struct channel* ch, int stream, str_t data) {
-  struct chunk* chunk =
-      (struct chunk*) uvssh__malloc(sizeof(*chunk) + data.len);
+/* With so much room at least, and more where small pieces keep coming: else
+ * their heads would outweigh what the window allows. */
+static struct chunk* chunk_new(struct channel* ch, int stream, size_t len) {
+  const struct chunk* last = ch->held == NULL ? NULL : ch->held_last;
+  size_t cap = last == NULL || last->stream != stream ? 0 : last->cap * 2;
+  struct chunk* chunk;
 
+  if (cap > CHUNK_SHARED)
+    cap = CHUNK_SHARED;
+  if (cap < len)
+    cap = len;
+  chunk = (struct chunk*) uvssh__malloc(sizeof(*chunk) + cap);
   if (chunk == NULL)
-    return UV_ENOMEM;
+    return NULL;
   chunk->next = NULL;
   chunk->stream = stream;
-  chunk->len = data.len;
-  memcpy(chunk->data, data.base, data.len);
+  chunk->cap = cap;
+  chunk->len = 0;
   if (ch->held == NULL)
     ch->held = chunk;
   else
     ch->held_last->next = chunk;
   ch->held_last = chunk;
+  return chunk;
+}
+
+static int hold(struct channel* ch, int stream, str_t data) {
+  struct chunk* chunk = ch->held == NULL ? NULL : ch->held_last;
+
+  if (chunk == NULL || chunk->stream != stream ||
+      chunk->cap - chunk->len < data.len)
+    chunk = chunk_new(ch, stream, data.len);
+  if (chunk == NULL)
+    return UV_ENOMEM;
+  memcpy(chunk->data + chunk->len, data.base, data.len);
+  chunk->len += data.len;
   return 0;
 }
 

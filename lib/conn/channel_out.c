@@ -117,6 +117,8 @@ static void count_out(struct channel* ch, size_t n) {
   ch->conn->desk->queued -= n;
   if (ch->full || ch->relay_from != NULL)
     uvssh__channel_touch(ch);
+  if (ch->conn->refused)
+    desk_wake(ch->conn->desk);
 }
 
 void uvssh__channel_queue_item(struct channel* ch,
@@ -204,6 +206,7 @@ void uvssh__channel_drop_queue(struct channel* ch, int status) {
     count_out(ch, item_left(item));
     item_done(ch, item, status);
   }
+  mark_ready(ch);                  /* data waits for window, they do not */
 }
 
 /* ---- from the queue into packets ----------------------------------------- */
@@ -227,7 +230,8 @@ static struct piece write_piece(struct request* r, uint8_t* room, size_t max) {
     return p;
   for (p.base = room, p.len = 0; i < r->item.count && p.len < max; i++) {
     n = r->bufs[i].len < max - p.len ? r->bufs[i].len : max - p.len;
-    memcpy(room + p.len, r->bufs[i].base, n);
+    if (n != 0)                    /* an empty one may be NULL */
+      memcpy(room + p.len, r->bufs[i].base, n);
     p.len += n;
   }
   return p;

@@ -32,6 +32,13 @@ static struct copy* copy_with_room(struct channel* ch, int stream, size_t len) {
   return copy;
 }
 
+/* Whole or not at all: where a part has left, the session cannot go on. */
+static int out_of_memory(struct channel* ch, size_t done) {
+  if (done != 0)
+    desk_fail(ch->conn->desk, UV_ENOMEM);
+  return UV_ENOMEM;
+}
+
 int uvssh__channel_queue_copy(struct channel* ch,
                               int stream,
                               const uint8_t* base,
@@ -43,7 +50,7 @@ int uvssh__channel_queue_copy(struct channel* ch,
     return 0;
   copy = copy_with_room(ch, stream, len - done);
   if (copy == NULL)
-    return UV_ENOMEM;
+    return out_of_memory(ch, done);
   memcpy(copy->data + copy->len, base + done, len - done);
   copy->len += len - done;
   uvssh__channel_count_in(ch, len - done);
@@ -73,17 +80,17 @@ static int may_queue(const uvssh_channel_t* channel,
                      int stream,
                      struct channel** out) {
   int err = may_send(channel, stream, out);
-  const uvssh_config_t* config;
+  const struct desk* desk;
 
   if (err != 0)
     return err;
-  config = &(*out)->conn->desk->config;
-  if ((*out)->queued >= config->queue_bytes)
-    (*out)->full = 1;
-  return (*out)->queued >= config->queue_bytes ||
-                 (*out)->conn->desk->queued >= config->session_bytes
-             ? UV_ENOBUFS
-             : 0;
+  desk = (*out)->conn->desk;
+  if (desk->queued >= desk->config.session_bytes)
+    (*out)->conn->refused = 1;
+  else if ((*out)->queued < desk->config.queue_bytes)
+    return 0;
+  (*out)->full = 1;
+  return UV_ENOBUFS;
 }
 
 int uvssh_channel_send(uvssh_channel_t* channel,
@@ -117,7 +124,7 @@ int uvssh_channel_send_payload(uvssh_channel_t* channel,
     return 0;
   shared = (struct shared*) uvssh__calloc(1, sizeof(*shared));
   if (shared == NULL)
-    return UV_ENOMEM;
+    return out_of_memory(ch, done);
   shared->item.stream = (uint8_t) stream;
   shared->done = done;
   shared->payload = payload;

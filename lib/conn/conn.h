@@ -57,6 +57,7 @@ struct shared {
 struct chunk {                     /* bytes held for a reader */
   struct chunk* next;
   int stream;
+  size_t cap;
   size_t len;
   uint8_t data[];
 };
@@ -142,6 +143,8 @@ struct conn {
   unsigned request_count;
   uvssh_req_t keepalive;
   int keepalive_out;               /* the one above is unanswered */
+  int credit_waits;                /* an exchange holds some back */
+  int refused;                     /* a send, for session_bytes */
 };
 
 /* ---- mux.c --------------------------------------------------------------- */

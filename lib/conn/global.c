@@ -88,7 +88,7 @@ int uvssh__global_request(struct conn* c,
                           uvssh_req_cb cb) {
   if (what->type != UVSSH_GLOBAL_OTHER || what->name == NULL ||
       (what->extra == NULL && what->extra_len != 0) ||
-      what->extra_len > DATA_MAX)
+      what->extra_len > DATA_MAX || strlen(what->name) > NAME_BYTES_MAX)
     return UV_EINVAL;
   if (c->request_count >= REQUESTS_MAX || !conn_takes_messages(c))
     return UV_ENOBUFS;

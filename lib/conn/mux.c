@@ -400,6 +400,7 @@ static void fail_requests(struct conn* c, struct queue* list, int status) {
 }
 
 void uvssh__conn_end(struct conn* c, int status) {
+  int pending = status == 0 ? UV_ECANCELED : status;
   struct channel* ch;
 
   while (!queue_empty(&c->opens))
@@ -408,12 +409,12 @@ void uvssh__conn_end(struct conn* c, int status) {
   if (c->keepalive_out)
     queue_remove(&request_of(&c->keepalive)->item.link);
   c->keepalive_out = 0;
-  fail_requests(c, &c->requests, status);
+  fail_requests(c, &c->requests, pending);
   while ((ch = any_with_pub(c)) != NULL) {
     uvssh__channel_tell_end(ch, status);
     uvssh__channel_finish(ch, status);
   }
-  fail_requests(c, &c->sent, status);
+  fail_requests(c, &c->sent, pending);
 }
 
 void uvssh__conn_free(struct conn* c) {

@@ -56,6 +56,7 @@ void uvssh__relay_end(struct channel* from, int status) {
   from->relay_to = NULL;
   from->relay_req = NULL;
   from->reading = 0;
+  uvssh__channel_touch(from);      /* its end may have waited for this one */
   uvssh__request_done(from->conn->desk, req, status);
 }
 
@@ -79,9 +80,10 @@ int uvssh_channel_relay(uvssh_req_t* req,
   source->relay_to = target;
   target->relay_from = source;
   source->relay_req = req;
-  source->relay_ended = 0;
+  source->relay_ended = source->told;  /* EOF comes once: it may have come */
   source->reading = 1;
   source->began = 1;
   uvssh__channel_touch(source);
+  uvssh__channel_touch(target);
   return 0;
 }

@@ -282,6 +282,8 @@ int uvssh_channel_request(uvssh_req_t* req,
     wr_bytes(m, what->extra, what->extra_len);
   else
     kind->write(m, what);
+  if (!uvssh__message_fits(ch->conn->transport))
+    return UV_EINVAL;
   uvssh__send(ch->conn->transport);
   if (req == NULL)
     return 0;

@@ -96,5 +96,6 @@ int uvssh__algo_check(enum algo kind, const char* list) {
       return UV_EINVAL;
     found = 1;
   }
-  return found ? 0 : UV_EINVAL;
+  /* More names are put behind a list: no comma may end it. */
+  return found && rest.base[-1] != ',' ? 0 : UV_EINVAL;
 }

@@ -72,7 +72,7 @@ static int times_ok(const uvssh_config_t* c) {
 static int numbers_ok(const uvssh_config_t* c) {
   return c->packet_bytes >= 1024 && c->packet_bytes <= 32 * 1024 &&
          c->window_bytes >= 1024 && c->window_bytes <= INT32_MAX &&
-         c->queue_bytes >= 1 && c->drain_bytes <= c->queue_bytes &&
+         c->drain_bytes >= 1 && c->drain_bytes <= c->queue_bytes &&
          c->rekey_packets <= PACKETS_MAX && c->source_prefix4 <= 32 &&
          c->source_prefix6 <= 128 &&
          c->session_bytes >= c->window_bytes && c->preauth_bytes >= 4096 &&

@@ -2,11 +2,15 @@
  * at nothing, so a late or second answer finds none. */
 #include "desk/desk.h"
 
+/* An answer must not follow DISCONNECT, so from the end on there is no question
+ * any more, though what asked it is given back only later. */
 static int find(uvssh_reply_t reply, struct question** q) {
   void* thing = NULL;
   int err = uvssh__slots_find(&reply, &thing);
 
   *q = (struct question*) thing;
+  if (err == 0 && (*q)->desk->ended)
+    err = UV_ECANCELED;
   return err;
 }
 

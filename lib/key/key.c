@@ -55,7 +55,7 @@ int uvssh__sign_check(const char* list) {
       return UV_EINVAL;
     found = 1;
   }
-  return found ? 0 : UV_EINVAL;
+  return found && rest.base[-1] != ',' ? 0 : UV_EINVAL;
 }
 
 const struct key_type* uvssh__key_type_find(str_t name) {

@@ -22,8 +22,10 @@ static void on_wake(struct desk* desk) {
   if (a->is_dirty)
     return;
   a->is_dirty = 1;
-  if (!a->running)
-    queue_push(&a->loop->dirty, &a->dirty);
+  if (a->running)
+    return;
+  queue_push(&a->loop->dirty, &a->dirty);
+  uvssh__loop_wake(a->loop);
 }
 
 static unsigned source_hash(const struct attach* a) {
@@ -260,10 +262,10 @@ void uvssh__attach_turn(struct attach* a) {
     uvssh__session_turn(s);
     write_out(a);
   } while (a->is_dirty && ++rounds < ROUNDS_MAX && a->turn_out < TURN_BYTES);
-  a->running = 0;
   if (a->server != NULL && s->desk.logged_in)
     uvssh__limit_leave(a->server, &a->source);
-  set_reading(a);
+  set_reading(a);                  /* may bring bytes, or fail, at once */
+  a->running = 0;
   if (a->is_dirty)
     queue_push(&a->loop->dirty, &a->dirty);
   if (session_wants_close(s))

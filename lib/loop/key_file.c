@@ -101,13 +101,16 @@ static int publish(const char* made, const char* path) {
   return err;
 }
 
+/* The name beside it is new each time: what a crash left is in nobody's way. */
 static int save_text(const struct buf* text, const char* path) {
   char made[PATH_MAX_BYTES];
+  unsigned chance;
   uv_file file;
   int err;
-  int n = snprintf(made, sizeof(made), "%s.%ld.new", path,
-                   (long) uv_os_getpid());
+  int n;
 
+  uvssh__random(&chance, sizeof(chance));
+  n = snprintf(made, sizeof(made), "%s.%08x.new", path, chance);
   if (n < 0 || (size_t) n >= sizeof(made))
     return UV_ENAMETOOLONG;
   file = open_file(made, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL);
@@ -141,20 +144,41 @@ int uvssh_key_save(const uvssh_key_t* key,
   return err;
 }
 
+static int load_private(uvssh_key_t** key, const char* path) {
+  int err = uvssh_key_load(key, path, NULL);
+
+  if (err != 0)
+    return err;
+  err = uvssh__key_file_check(path);
+  if (err != 0) {
+    uvssh_key_unref(*key);
+    *key = NULL;
+  }
+  return err;
+}
+
+/* Somebody else may make one meanwhile: then it is his. */
+static int make_private(uvssh_key_t** key, const char* path) {
+  int err = uvssh_key_generate(key, UVSSH_KEY_ED25519, 0);
+
+  if (err == 0)
+    err = uvssh_key_save(*key, path, NULL);
+  if (err != UV_EEXIST)
+    return err;
+  uvssh_key_unref(*key);
+  *key = NULL;
+  return load_private(key, path);
+}
+
 int uvssh_server_add_key_file(uvssh_server_t* server, const char* path) {
   uvssh_key_t* key = NULL;
   int err;
 
   if (uvssh__server_of(server) == NULL)
     return UV_ENOTCONN;
-  err = path == NULL ? UV_EINVAL : uvssh_key_load(&key, path, NULL);
-  if (err == 0)
-    err = uvssh__key_file_check(path);
-  if (err == UV_ENOENT) {
-    err = uvssh_key_generate(&key, UVSSH_KEY_ED25519, 0);
-    if (err == 0)
-      err = uvssh_key_save(key, path, NULL);
-  }
+  err = path == NULL ? UV_EINVAL : load_private(&key, path);
+  if (err == UV_ENOENT)
+    err = make_private(&key, path);
   if (err == 0)
     err = uvssh_server_add_key(server, key);
   uvssh_key_unref(key);

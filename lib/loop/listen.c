@@ -116,7 +116,7 @@ int uvssh_server_accept(uvssh_server_t* pub,
 
   if (session == NULL || handlers == NULL)
     return UV_EINVAL;
-  if (a == NULL)
+  if (a == NULL || server->draining || server->closing)
     return UV_EAGAIN;
   if (session->impl != NULL)
     return UV_EBUSY;

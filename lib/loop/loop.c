@@ -24,6 +24,10 @@ static void make_lock(void) {
 static void on_idle(uv_idle_t* idle) {
 }
 
+void uvssh__loop_wake(struct loop* loop) {
+  uv_idle_start(&loop->idle, on_idle);
+}
+
 static void run_turn(struct loop* loop) {
   struct queue due;
   struct attach* a;
@@ -59,7 +63,7 @@ static void loop_free(struct loop* loop) {
   if (loop->slots != NULL)
     uvssh__slots_destroy(loop->slots);
   uvssh__pool_free(&loop->pool);
-  uvssh__free(loop->read_buffer);
+  uvssh__free_secret(loop->read_buffer, READ_BUFFER);
   uvssh__free(loop);
 }
 

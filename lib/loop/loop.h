@@ -52,6 +52,9 @@ struct loop {
 
 int uvssh__loop_get(uv_loop_t* uv, struct loop** loop) MUST_CHECK;
 void uvssh__loop_put(struct loop* loop);
+/* Somebody is dirty: the loop neither rests nor sleeps before its turn, even
+ * where no handle of a transport keeps it going. */
+void uvssh__loop_wake(struct loop* loop);
 static inline uint64_t loop_now(const struct loop* loop) {
   return uv_now(loop->uv);
 }

@@ -96,7 +96,8 @@ uvssh_session_t* uvssh_server_next(const uvssh_server_t* pub,
     return NULL;
   if (prev == NULL)
     at = &server->sessions;
-  else if (prev->impl != NULL && attach_of(prev)->server == server)
+  else if (prev->impl != NULL && attach_of(prev)->server == server &&
+           !queue_empty(&attach_of(prev)->of_server))  /* it has left */
     at = &attach_of(prev)->of_server;
   else
     return NULL;

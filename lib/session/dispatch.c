@@ -16,7 +16,8 @@
 
 enum {
   NOT_IN_STRICT_KEX = 1,           /* nor while the first keys are agreed on */
-  ONLY_BEHIND_NEWKEYS = 2,         /* the packet right behind the peer's */
+  EXT_INFO_PLACES = 2,             /* right behind the peer's NEWKEYS, or right */
+                                   /* before SUCCESS (RFC 8308 section 2.4) */
   UNKNOWN = 4,                     /* answered UNIMPLEMENTED where allowed */
   PEER_DATA = 8                    /* counts for idle_timeout_ms */
 };
@@ -71,8 +72,9 @@ static const struct row rows[256] = {
   [MSG_SERVICE_REQUEST] = { A(service_request),
                             SERVER(ST_SERVICE | ST_AUTH | ST_WAIT) },
   [MSG_SERVICE_ACCEPT] = { A(service_accept), CLIENT(ST_SERVICE) },
-  [MSG_EXT_INFO] = { T(ext_info), BOTH(ST_SERVICE),
-                     .flags = ONLY_BEHIND_NEWKEYS },
+  [MSG_EXT_INFO] = { T(ext_info), SERVER(ST_SERVICE),
+                     CLIENT(ST_SERVICE | ANSWERED),
+                     .flags = EXT_INFO_PLACES },
   [9 ... 19] = { NOBODYS_EARLY(ALWAYS) },
 
   /* RFC 4253 section 7, RFC 5656 */
@@ -84,7 +86,7 @@ static const struct row rows[256] = {
 
   /* RFC 4252 section 6; late requests are ignored, section 5.1 */
   [MSG_USERAUTH_REQUEST] = { A(userauth_request),
-                             SERVER(ST_AUTH | ST_WAIT | RUNNING) },
+                             SERVER(ST_AUTH | ST_WAIT | ST_OPEN) },
   [MSG_USERAUTH_FAILURE] = { A(userauth_failure), CLIENT(ANSWERED) },
   [MSG_USERAUTH_SUCCESS] = { A(userauth_success),
                              CLIENT(ST_WAIT | ST_SIGNED) },
@@ -120,7 +122,7 @@ static const struct row rows[256] = {
   [194 ... 255] = { NOBODYS_EARLY(FIRST_KEX | RUNNING) },
 };
 
-static int is_legal(const struct session* s, const struct row* row) {
+static int is_legal(struct session* s, const struct row* row, uint8_t number) {
   enum state state = uvssh__session_state(s);
   unsigned where = s->desk.is_server ? row->server : row->client;
 
@@ -129,8 +131,12 @@ static int is_legal(const struct session* s, const struct row* row) {
   if ((row->flags & NOT_IN_STRICT_KEX) != 0 && s->transport.strict &&
       (state & FIRST_KEX) != 0)
     return 0;
-  return (row->flags & ONLY_BEHIND_NEWKEYS) == 0 ||
-         s->transport.in_since_newkeys == 1;
+  if (s->success_is_next)
+    return number == MSG_USERAUTH_SUCCESS || number == MSG_DISCONNECT;
+  if ((row->flags & EXT_INFO_PLACES) == 0)
+    return 1;
+  s->success_is_next = state != ST_SERVICE;
+  return s->success_is_next || s->transport.in_since_newkeys == 1;
 }
 
 static int call(struct session* s, const struct row* row, rd_t* m) {
@@ -153,7 +159,7 @@ int uvssh__dispatch(struct session* s, rd_t* m) {
                rd_left(m) + 1);
   if (uvssh__kex_skip_guess(&s->transport, number))
     return 0;
-  if (!is_legal(s, row)) {
+  if (!is_legal(s, row, number)) {
     uvssh__log(&s->desk.log, UVSSH_LOG_INFO, "%s (%u) is not allowed now",
                uvssh__msg_name(number), number);
     return UVSSH_EUNEXPECTED;

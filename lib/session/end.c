@@ -60,7 +60,8 @@ static void stop(struct session* s, enum ending ending) {
 static void say(struct session* s, unsigned reason, const char* text) {
   uvssh__disconnect_send(&s->transport, reason, text);
   s->end.reason = reason;
-  s->linger_at = desk_now(&s->desk) + s->desk.config.linger_ms;
+  if (s->ending != E_EMPTYING)     /* that has begun to count already */
+    s->linger_at = desk_now(&s->desk) + s->desk.config.linger_ms;
   stop(s, E_SAYING);
 }
 

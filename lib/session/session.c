@@ -5,7 +5,8 @@
  * -> (wake) -> turn -> sealed blocks -> output.
  *
  * Input pauses, and is kept, while a job is away, while a client's user thinks
- * about a host key, and while replies pile up that the peer does not read. */
+ * about a host key, while replies pile up that the peer does not read, and from
+ * login until on_ready. */
 #include "session/session.h"
 
 int uvssh__session_init(struct session* s,
@@ -83,9 +84,12 @@ uvssh_phase uvssh__session_phase(const struct session* s) {
 
 /* ---- in ------------------------------------------------------------------ */
 
+/* What a hasty client sends right behind its login waits for on_ready: the user
+ * hears of no channel before he has heard who is there. */
 static int is_paused(const struct session* s) {
   return s->desk.job != NULL || kex_is_asking(&s->transport) ||
-         uvssh__replies_pile_up(&s->transport);
+         uvssh__replies_pile_up(&s->transport) ||
+         (s->desk.logged_in && !s->told_ready);
 }
 
 int uvssh__session_wants_input(const struct session* s) {
@@ -118,6 +122,7 @@ static int one_message(struct session* s, uint8_t** p, size_t* n) {
   if (err <= 0)
     return err;
   s->heard_at = desk_now(&s->desk);
+  s->missed = 0;
   if (!within_preauth(s))
     return UVSSH_ELIMIT;
   err = uvssh__dispatch(s, &m);
@@ -199,7 +204,7 @@ static void complete_rekey(struct session* s) {
 }
 
 static void tell_ready(struct session* s) {
-  if (!s->desk.logged_in || s->told_ready)
+  if (!s->desk.logged_in || s->told_ready || s->ending != E_RUNNING)
     return;
   s->told_ready = 1;
   s->is_ready = 1;
@@ -229,10 +234,10 @@ static void turn_running(struct session* s) {
   uvssh__session_tick(s);
   if (s->ending > E_EMPTYING)
     return;
+  tell_ready(s);
   resume_input(s);
   complete_start(s);
   complete_rekey(s);
-  tell_ready(s);
 }
 
 void uvssh__session_turn(struct session* s) {

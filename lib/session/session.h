@@ -58,7 +58,10 @@ struct session {
   int told_ready;                  /* on_ready has come */
   int is_ready;
   int auth_begun;                  /* client: the service is asked for */
+  int success_is_next;             /* client: EXT_INFO came before SUCCESS */
   uint64_t started_at;             /* ms, all of these */
+  uint64_t thought_at;             /* client: its user was seen thinking, */
+  int thinking;                    /* or not */
   uint64_t heard_at;               /* any packet of the peer */
   uint64_t data_at;                /* channel data of the peer */
   uint64_t asked_at;               /* the last keepalive; 0: none since heard */

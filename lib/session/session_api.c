@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { TEXT_MAX = 16 * 1024 };     /* of a user's name, or a password */
+
 /* ---- sessions whose on_close is running ---------------------------------- */
 
 static uv_once_t once = UV_ONCE_INIT;
@@ -172,7 +174,7 @@ static int attempt(uvssh_req_t* req,
                    struct auth** auth) {
   struct session* s = running(session);
 
-  if (req == NULL || user == NULL)
+  if (req == NULL || user == NULL || strlen(user) > TEXT_MAX)
     return UV_EINVAL;
   if (s == NULL || s->desk.logged_in)
     return UV_ENOTCONN;
@@ -198,8 +200,9 @@ int uvssh_auth_password(uvssh_req_t* req,
                         const char* password,
                         uvssh_req_cb cb) {
   struct auth* auth;
-  int err = password == NULL ? UV_EINVAL
-                             : attempt(req, session, user, cb, &auth);
+  int err = password == NULL || strlen(password) > TEXT_MAX
+                ? UV_EINVAL
+                : attempt(req, session, user, cb, &auth);
 
   if (err == 0)
     uvssh__auth_client_password(auth, password);

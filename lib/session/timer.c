@@ -22,10 +22,22 @@ static int is_exchanging(const struct session* s) {
   return s->transport.hs != NULL;
 }
 
-/* In a client the user's time is free: while he thinks, no clock runs. */
+/* In a client the user's time is free: while he thinks about a question, or
+ * about how to log in, no clock runs. */
 static int is_thinking(const struct session* s) {
-  return !s->desk.is_server && !queue_empty(&s->desk.questions) &&
-         !s->desk.logged_in;
+  if (s->desk.is_server || s->desk.logged_in)
+    return 0;
+  return !queue_empty(&s->desk.questions) || s->auth.phase == A_IDLE;
+}
+
+/* The login is counted from the start, and without his time. */
+static void count_thinking(struct session* s) {
+  uint64_t now = desk_now(&s->desk);
+
+  if (s->thinking)
+    s->started_at += now - s->thought_at;
+  s->thinking = is_thinking(s);
+  s->thought_at = now;
 }
 
 static uint64_t exchange_deadline(const struct session* s) {
@@ -95,8 +107,6 @@ static int tick_timeouts(struct session* s) {
 }
 
 static int tick_keepalive(struct session* s) {
-  if (s->heard_at > s->asked_at)
-    s->missed = 0;
   if (!s->desk.logged_in || keepalive_deadline(s) > desk_now(&s->desk))
     return 0;
   if (s->missed >= s->desk.config.keepalive_count)
@@ -112,6 +122,7 @@ void uvssh__session_tick(struct session* s) {
 
   if (!s->started || s->ending > E_EMPTYING)
     return;
+  count_thinking(s);
   err = tick_timeouts(s);
   if (err == 0)
     err = tick_keepalive(s);

@@ -76,6 +76,7 @@ int uvssh__ident_feed(struct transport* t, uint8_t** p, size_t* n) {
       return is_ident;
     if (is_ident) {
       t->phase = T_KEXINIT;
+      t->kex_started = desk_now(t->desk);  /* until now nobody could answer */
       return 0;
     }
   }

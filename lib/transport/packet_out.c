@@ -18,6 +18,15 @@ struct buf* uvssh__message(struct transport* t, uint8_t number) {
   return m;
 }
 
+int uvssh__message_fits(struct transport* t) {
+  struct buf* m = &t->desk->pool->scratch;
+
+  if (m->len <= MESSAGE_MAX)
+    return 1;
+  uvssh__buf_free(m);              /* it would stay that large */
+  return 0;
+}
+
 /* Room for n bytes in one piece: a small block while little is queued. */
 static uint8_t* reserve(struct transport* t, size_t n, int bulk) {
   struct block* last = t->last;

@@ -24,6 +24,7 @@
 #define PACKET_PREAUTH_MAX 35000   /* RFC 4253 section 6.1 */
 #define PACKET_MAX (256 * 1024)
 #define DATA_MAX (32 * 1024)       /* most channel data in a message of ours */
+#define MESSAGE_MAX 34000          /* what every peer takes, RFC 4253 6.1 */
 #define SEAL_AHEAD_MAX (8 * DATA_MAX) /* channel data sealed and not written */
 #define REPLIES_MAX (64 * 1024)    /* unsent replies before reading pauses */
 #define DEFERRED_MAX 64            /* messages that wait for our NEWKEYS */
@@ -172,6 +173,8 @@ static inline size_t packet_kept(const struct transport* t) {
 /* Begin a message of ours; write its fields into the buffer, then send. Only
  * one at a time. Whatever goes wrong ends the session through desk_fail(). */
 struct buf* uvssh__message(struct transport* t, uint8_t number);
+/* 1 when what was written so far may be sent; otherwise it is given up. */
+int uvssh__message_fits(struct transport* t) MUST_CHECK;
 /* Seals it, or keeps it until our NEWKEYS where it has to wait (RFC 4253
  * section 7.1; from OpenSSH 10.4 on a peer is cut off that does not). */
 void uvssh__send(struct transport* t);

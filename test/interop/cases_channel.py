@@ -41,11 +41,11 @@ def cases(run, peer):
 
 
 def exit_signal(run, peer, server):
-    if peer.signal_code is None:
+    if not peer.signal_codes:
         raise Skipped("it ignores exit-signal")
     verbose = ["-v"] if peer.name == "openssh" else []
     done = run.call(peer, peer.argv(server, *verbose, "signal TERM"))
-    same(done.code, peer.signal_code, f"exit code ({done.err[-300:]})")
+    check(done.code in peer.signal_codes, done.code, done.err[-300:])
     if verbose:
         check("rtype exit-signal reply 0" in done.err, done.err[-900:])
 
@@ -71,7 +71,7 @@ def pty(run, peer, server):
         raise Skipped("see resize, signal and break")
     argv = peer.argv(server, "-t", "pty")
     with run.terminal(peer, argv) as term:
-        term.expect(r"pty 90x33 erase=127 vt220")
+        term.expect(r"pty 90x33 erase=127 (vt220|xterm)")
         term.expect(r"watching")
         term.resize(70, 21)
         term.expect(r"window 70x21 ")
@@ -102,6 +102,8 @@ def sends(run, peer, server):
 
 
 def refused(run, peer, server):
+    if not peer.wants_reply:
+        raise Skipped("it does not ask, and waits")
     for what in (["no-such-command"], ["-s", "no-such-subsystem"]):
         done = run.call(peer, peer.argv(server, *what))
         check(done.code != 0, f"{what}: exit code 0 ({done.err})")
@@ -177,11 +179,13 @@ class guarded:
 
 
 def written_first(run, peer, server):
-    """A window of 16 MiB takes all of it; only then the client reads."""
+    """A window of 16 MiB takes all of it; only then the client reads. (A
+    channel gets at most a part of what the session may hold.)"""
     if peer.name != "paramiko":
         raise Skipped("it always reads; see 8 MiB held for a slow reader")
     server.stop()
-    with run.server("--window-bytes", 16 << 20) as wide:
+    with run.server("--window-bytes", 16 << 20,
+                    "--session-bytes", 1 << 30) as wide:
         path = run.pattern(LATE)
         for command in ("echo", "cat"):
             got = cases_transfer.Counter()
@@ -217,7 +221,7 @@ def stuck_writer(run, peer, server):
 
 def bye(run, peer, server):
     done = run.call(peer, peer.argv(server, "bye"))
-    check(done.code != 0, "exit code 0")
+    check(done.code != 0 or not peer.tells_end, "exit code 0")
     if peer.name in ("openssh", "plink"):
         check("told to leave" in done.err, done.err)
     server.wait(r"^closed 0 phase=4 by_peer=0 reason=11 ")

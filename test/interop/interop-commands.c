@@ -24,7 +24,10 @@ static void work(uv_work_t* w) {
 
 static void after_work(uv_work_t* w, int status) {
   job_t* job = (job_t*) w;
+
   job->done(job);
+  if (job->run != NULL)
+    job->run->job = NULL;
   free(job);
 }
 
@@ -41,8 +44,10 @@ void job_start(uv_loop_t* loop,
   job->run = run;
   job->reply = reply;
   job->verdict = verdict;
+  if (run != NULL)
+    run->job = job;
   if (uv_queue_work(loop, &job->work, work, after_work) != 0)
-    free(job);
+    after_work(&job->work, UV_ENOMEM);
 }
 
 /* ---- the small ones ----------------------------------------------------- */
@@ -191,7 +196,8 @@ static const struct command {
 };
 
 static void after_later(job_t* job) {
-  if (uvssh_reply_accept(job->reply) == 0)   /* so the channel is still there */
+  uvssh_reply_accept(job->reply);
+  if (job->run != NULL)
     run_later(job->run, "");
 }
 
@@ -284,6 +290,8 @@ static void on_close(uvssh_channel_t* c, int status) {
 
   if (p->rekeying == r)
     p->rekeying = NULL;
+  if (r->job != NULL)
+    r->job->run = NULL;
   for (int i = 0; i < RUN_BLOCKS; i++)
     free(r->blocks[i]);
   free(r);

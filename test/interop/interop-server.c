@@ -74,6 +74,7 @@ static const struct option {
   { "--window-bytes", U32, CONF(window_bytes) },
   { "--packet-bytes", U32, CONF(packet_bytes) },
   { "--queue-bytes", U32, CONF(queue_bytes) },
+  { "--session-bytes", U64, CONF(session_bytes) },
 };
 
 static void set_option(const struct option* o, const char* value) {

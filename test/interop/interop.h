@@ -28,6 +28,7 @@ struct run_s {                     /* one channel and what it runs */
   char line[1024];                 /* of the shell */
   size_t line_len;
   block_t* blocks[RUN_BLOCKS];
+  struct job_s* job;               /* whose way back is cut in on_close */
 };
 
 typedef struct {                   /* one session */
@@ -41,7 +42,7 @@ typedef struct job_s job_t;
 struct job_s {
   uv_work_t work;
   void (*done)(job_t* job);
-  run_t* run;                      /* alive only while `reply` still is open */
+  run_t* run;                      /* NULL: there is none, or it has gone */
   uvssh_reply_t reply;
   int verdict;
 };

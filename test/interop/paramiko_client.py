@@ -23,6 +23,7 @@ def parse():
     p.add_argument("--password", action="append", default=[],
                    help="several: one after the other, until one is right")
     p.add_argument("--rekey-bytes", type=int, default=0)
+    p.add_argument("--rekey-until", type=int, default=0)
     p.add_argument("--pty", action="store_true")
     p.add_argument("--env", action="append", default=[])
     p.add_argument("--subsystem", action="store_true")
@@ -84,21 +85,19 @@ def ask(channel, name, *fields):
 
 
 class Rekey:
-    """Starts an exchange each `size` bytes, counted both ways."""
+    """Starts an exchange each `step` bytes, counted both ways."""
 
-    def __init__(self, transport, size):
-        self.transport, self.size, self.left = transport, size, size
+    def __init__(self, transport, step, until):
+        self.transport, self.step, self.until = transport, step, until
+        self.seen, self.next = 0, step
         self.lock = threading.Lock()
 
     def count(self, n):
-        if not self.size:
-            return
         with self.lock:
-            self.left -= n
-            if self.left > 0:
-                return
-            self.left = self.size
-            self.transport.renegotiate_keys()
+            self.seen += n
+            if self.step and self.next <= self.seen < self.until:
+                self.next = self.seen + self.step
+                self.transport.renegotiate_keys()
 
 
 def write(channel, rekey):
@@ -140,7 +139,7 @@ def run(t, a):
         ask(channel, "signal", "USR1")
         ask(channel, "break", 250)
         channel.sendall(b"q")
-    rekey = Rekey(t, a.rekey_bytes)
+    rekey = Rekey(t, a.rekey_bytes, a.rekey_until)
     threads = [
         threading.Thread(target=copy, args=(channel.recv, 1, rekey)),
         threading.Thread(target=copy, args=(channel.recv_stderr, 2, rekey))]

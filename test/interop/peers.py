@@ -29,8 +29,11 @@ class Peer:
     program = ""
     package = ""
     ciphers = ()           # (cipher, mac) that it has in common with us
-    signal_code = None     # its exit code for exit-signal TERM
+    signal_codes = ()      # its exit codes for exit-signal TERM
     change = False         # speaks the password change request
+    both_rekey = True      # bears that both sides begin an exchange at once
+    wants_reply = True     # asks whether its command was accepted
+    tells_end = True       # exits with non-zero when it is disconnected
 
     def __init__(self, run):
         self.run = run
@@ -47,8 +50,8 @@ class Peer:
         return {"HOME": self.run.home, "PATH": os.environ["PATH"],
                 "TERM": "vt220", "LC_ALL": "C"}
 
-    def rekey(self, size):
-        """Options that make the client start an exchange each `size` bytes."""
+    def rekey(self, step, total):
+        """How to make it start an exchange each `step` bytes of `total`."""
         return None
 
     def terminal(self):
@@ -59,7 +62,7 @@ class OpenSSH(Peer):
     name = "openssh"
     package = "openssh-client"
     ciphers = AEAD + [(CTR, MAC), (CTR, ETM)]
-    signal_code = 255
+    signal_codes = (255,)
     change = True
 
     def missing(self):
@@ -109,8 +112,8 @@ class OpenSSH(Peer):
         words = [w for w in what if not w.startswith("-")]
         return argv + flags + ["127.0.0.1"] + words
 
-    def rekey(self, size):
-        return dict(options=[f"RekeyLimit={size}"])
+    def rekey(self, step, total):
+        return dict(options=[f"RekeyLimit={step}"])
 
     def terminal(self):
         return ["-tt"]
@@ -121,7 +124,7 @@ class Plink(Peer):
     program = "plink"
     package = "putty-tools"
     ciphers = AEAD + [(CTR, MAC), (CTR, ETM)]
-    signal_code = 128 + 15
+    signal_codes = (128, 128 + 15)
     change = True
 
     def prepare(self):
@@ -157,14 +160,16 @@ class Plink(Peer):
             flags.append("-T")
         return argv + flags + ["127.0.0.1"] + words
 
-    def rekey(self, size):
-        return dict(load=dict(RekeyBytes=size, RekeyTime=60))
+    def rekey(self, step, total):
+        return dict(load=dict(RekeyBytes=step, RekeyTime=60))
 
 
 class Dropbear(Peer):
     name = "dropbear"
     program = "dbclient"
     package = "dropbear-bin"
+    wants_reply = False
+    tells_end = False
     ciphers = [(CHACHA, ""), (CTR, MAC)]
 
     def prepare(self):
@@ -195,7 +200,8 @@ class Paramiko(Peer):
     package = "python3-paramiko"
     python = "/usr/bin/python3"
     ciphers = [(CTR, MAC), (CTR, ETM)]
-    signal_code = 255
+    signal_codes = (255,)
+    both_rekey = False     # loses its own KEXINIT then
 
     def missing(self):
         if not os.path.exists(self.python):
@@ -217,10 +223,13 @@ class Paramiko(Peer):
             argv += ["--password", password]
         what = ["--subsystem" if w == "-s" else "--pty" if w == "-t" else w
                 for w in what]
-        return argv + list(options) + what
+        return argv + list(map(str, options)) + what
 
-    def rekey(self, size):
-        return dict(options=["--rekey-bytes", str(size)])
+    def rekey(self, step, total):
+        # It waits for itself when the channel's end meets an exchange that it
+        # began, so it begins none when the last window may be on its way.
+        return dict(options=["--rekey-bytes", step,
+                             "--rekey-until", total - (3 << 20)])
 
 
 PEERS = [OpenSSH, Plink, Dropbear, Paramiko]

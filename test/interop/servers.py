@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
 
 class Failed(Exception):
@@ -86,6 +87,14 @@ class Server:
         raise Failed(f"the server never said {pattern!r} {count} times"
                      f"{' and has ended' if done else ''}: "
                      f"{short(self.events[-5:])} {self.stderr()}")
+
+    def until(self, condition, what):
+        """Something of the process that no event tells."""
+        give_up = time.monotonic() + self.run.patience
+        while not condition():
+            check(self.alive() and time.monotonic() < give_up, what,
+                  self.stderr())
+            time.sleep(0.01)
 
     def mark(self):
         with self.news:

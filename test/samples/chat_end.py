@@ -1,5 +1,6 @@
 """chat: slow and broken clients, and the end."""
 
+import os
 import re
 import signal
 import socket
@@ -91,6 +92,26 @@ def chat_reset_while_written_to(w):
         wait(lambda: b"* c%d left\n" % n in alice.data, "c%d to leave" % n)
     server.send_signal(signal.SIGTERM)
     same(server.wait_exit(), 0, "exit status")
+
+
+@test
+def chat_again_on_one_connection(w):
+    """A connection that stays may join, leave and join: nothing is left over."""
+    server = w.chat()
+    bob = w.enter_plain(server, "bob")
+    path = w.path("mux")
+    master = w.plain(server, "alice", ["-N", "-M", "-S", path])
+    wait(lambda: os.path.exists(path), "the connection")
+    for n in range(1, 4):
+        alice = w.plain(server, "alice", ["-S", path])
+        alice.expect("* you are alice, one of 2 here")
+        alice.write("/nick a%d\nunfinished" % n)
+        bob.expect("* alice is now a%d\n" % n)
+        alice.end_input()
+        same(alice.wait_exit(), 0, "exit status of ssh")
+        bob.expect("a%d: unfinished\n* a%d left\n" % (n, n))
+    server.stop()
+    master.wait_exit()
 
 
 @test

@@ -332,8 +332,11 @@ class Screen:
     token = re.compile(r"\x1b\[([0-9;?]*)([@-~])|[\x00-\x1f\x7f-\x9f]|"
                        r"[^\x00-\x1f\x7f-\x9f]+")
 
+    unfinished = re.compile(r"\x1b(\[[0-9;?]*)?\Z")
+
     def __init__(self, cols, rows):
         self.cols, self.rows = cols, rows
+        self.rest = ""              # of an escape sequence that was cut
         self.lines = [[]]           # all that ever scrolled by; a cell is a str
         self.x = self.y = 0
         self.bells = 0
@@ -347,6 +350,10 @@ class Screen:
         return "".join(self.lines[self.y]).rstrip()
 
     def feed(self, text):
+        text = self.rest + text
+        cut = self.unfinished.search(text)
+        self.rest = cut.group(0) if cut else ""
+        text = text[:len(text) - len(self.rest)]
         for match in self.token.finditer(text):
             part = match.group(0)
             if part[0] >= " " and not "\x7f" <= part[0] <= "\x9f":

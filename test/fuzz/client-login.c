@@ -1,0 +1,8 @@
+/* client-login.c: a fuzz target: a client behind its first key exchange.
+ * The input: world.h.
+ */
+#include "world.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return world_run(0, AT_LOGIN, data, size);
+}

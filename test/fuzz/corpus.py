@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+"""Writes the seeds of test/fuzz/corpus/ that are made, not found.
+
+    test/fuzz/corpus.py
+
+A seed that exists is written again, the same; what else lies there stays. The
+format of an input stands at the head of each target, and in world.h.
+"""
+import os
+import struct
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+def u32(value):
+    return struct.pack(">I", value)
+
+
+def s(value):
+    value = value.encode() if isinstance(value, str) else value
+    return u32(len(value)) + value
+
+
+def save(target, name, data):
+    folder = os.path.join(ROOT, target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as f:
+        f.write(data)
+
+
+# ---- records of world.h ---------------------------------------------------------
+
+def say(payload):
+    return struct.pack(">H", len(payload)) + payload
+
+
+def do(what, how=0):
+    names = ("time mood answer channel session login writes jobs pieces batch "
+             "lose honest").split()
+    return bytes([0x80 | names.index(what), how])
+
+
+# What the app decides by: three bits each, the first one lowest.
+YES, LATER, NO, OTHER, STOP, SEND, CLOSE, END = range(8)
+
+
+def mood(*decisions):
+    value = 0
+    for i, decision in enumerate(decisions):
+        value |= decision << 3 * i
+    size = (value.bit_length() + 7) // 8
+    return b"".join(do("mood", b) for b in value.to_bytes(size, "big"))
+
+
+# ---- messages -------------------------------------------------------------------
+
+KEX = "curve25519-sha256,curve25519-sha256@libssh.org"
+STRICT = ",ext-info-%s,kex-strict-%s-v00@openssh.com,kex-strict-%s"
+CIPHERS = "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes256-ctr"
+MACS = "hmac-sha2-256-etm@openssh.com,hmac-sha2-256"
+POINT = bytes([9]) + bytes(31)
+BLOB = s("ssh-ed25519") + s(bytes(range(32)))
+
+
+def kexinit(kex=KEX, hostkey="ssh-ed25519", ciphers=CIPHERS, macs=MACS,
+            follows=0, role=None):
+    kex += STRICT % (role, role, role) if role else ""
+    return (b"\x14" + bytes(16) + s(kex) + s(hostkey) + s(ciphers) * 2 +
+            s(macs) * 2 + s("none") * 2 + s("") * 2 + bytes([follows]) + u32(0))
+
+
+def userauth(method, rest=b"", user="user", service="ssh-connection"):
+    return b"\x32" + s(user) + s(service) + s(method) + rest
+
+
+def global_request(name, want=1, rest=b""):
+    return b"\x50" + s(name) + bytes([want]) + rest
+
+
+def channel_open(kind="session", number=0, window=1 << 21, packet=32768,
+                 rest=b""):
+    return b"\x5a" + s(kind) + u32(number) + u32(window) + u32(packet) + rest
+
+
+def confirm(ours, number=7, window=1 << 20, packet=32768):
+    return b"\x5b" + u32(ours) + u32(number) + u32(window) + u32(packet)
+
+
+def refuse(ours, reason=4):
+    return b"\x5c" + u32(ours) + u32(reason) + s("too many") + s("")
+
+
+def adjust(to, n):
+    return b"\x5d" + u32(to) + u32(n)
+
+
+def data(to, text):
+    return b"\x5e" + u32(to) + s(text)
+
+
+def stderr(to, text, code=1):
+    return b"\x5f" + u32(to) + u32(code) + s(text)
+
+
+def eof(to):
+    return b"\x60" + u32(to)
+
+
+def close(to):
+    return b"\x61" + u32(to)
+
+
+def request(to, name, want=1, rest=b""):
+    return b"\x62" + u32(to) + s(name) + bytes([want]) + rest
+
+
+def pty(term="xterm", modes=b"\x80\0\0\x96\0\0"):
+    return s(term) + u32(80) + u32(24) + u32(0) + u32(0) + s(modes)
+
+
+OPEN = say(channel_open())
+SHELL = say(request(0, "shell"))
+NOISE = (say(b"\x02" + s("ignored")) + say(b"\x04\x01" + s("debug") + s("")) +
+         say(b"\x03" + u32(3)) + say(b"\xc0" + s("ping")) +
+         say(b"\xc1" + s("pong")) + say(b"\x7f") + say(b"\xdc"))
+BYE = say(b"\x01" + u32(11) + s("bye \x1b[2J") + s(""))
+REKEY = do("honest", 0) + do("honest", 1) + do("honest", 3)
+REKEY_CLIENT = do("honest", 0) + do("honest", 2) + do("honest", 3)
+SERVICE = say(b"\x05" + s("ssh-userauth"))
+PASSWORD = userauth("password", b"\0" + s("word"))
+
+
+# ---- seeds ----------------------------------------------------------------------
+
+def wire():
+    fields = (b"\0\1" + b"\1" + u32(7) + b"\2" + s("text") + b"\3" + s("name") +
+              b"\4" + s(b"\0\x80") + b"\5" + s("a,b,c"))
+    save("wire", "cursor", b"\0" + fields)
+    save("wire", "cursor-short", b"\0\2" + u32(9) + b"abc")
+    for name, number in (("zero", b""), ("one", b"\1"), ("high", b"\0\xff"),
+                         ("long", b"\0\1"), ("negative", b"\x80")):
+        save("wire", "mpint-" + name, b"\1" + s(number))
+    lists = ("", "a", "a,b", "a,,b", ",", "b,a,", "x" * 64, "x" * 65, "a b")
+    for i, names in enumerate(lists):
+        save("wire", f"namelist-{i}", b"\2" + s(names) + s("b,a"))
+    save("wire", "namelist-real", b"\2" + s(CIPHERS) + s(MACS + "," + CIPHERS))
+
+
+def escape():
+    save("escape", "ascii", b"\xffplain text \\ and \t\r\n\0\x7f")
+    save("escape", "terminal", b"\xff\x1b[2J\x1b]0;title\x07\x9b1m")
+    save("escape", "utf8", b"\xff" + "\u00e4\u20ac\U0001f600".encode())
+    save("escape", "direction", b"\x20" + "\u202e\u2066\u200b\ufeff".encode())
+    save("escape", "overlong", b"\x40\xc0\x80\xe0\x80\x80\xed\xa0\x80\xf4\x90")
+    save("escape", "cut", b"\x05\\\\\\\\\xe2\x82")
+
+
+def key_blob():
+    for name, blob in (("good", BLOB), ("trailing", BLOB + b"x"),
+                       ("short", BLOB[:-1]), ("type", s("ssh-rsa") + s("x")),
+                       ("small-order", s("ssh-ed25519") + s(b"\1" + bytes(31)))):
+        save("key-blob", name, s(blob) + s(s("ssh-ed25519") + s(bytes(64))) +
+             b"what is signed")
+    save("key-blob", "signature-name", s(BLOB) + s(s("x") + s(bytes(64))))
+    save("key-blob", "signature-short", s(BLOB) +
+         s(s("ssh-ed25519") + s(bytes(63))))
+
+
+def ident():
+    for role in (0, 1):
+        for name, text in (
+                ("good", b"SSH-2.0-peer_1.0 comment\r\n\0\0\0\x0c"),
+                ("lf", b"SSH-2.0-peer\nrest"), ("old", b"SSH-1.99-peer\r\n"),
+                ("http", b"GET / HTTP/1.0\r\n"), ("nul", b"SSH-2.0-a\0b\r\n"),
+                ("lines", b"welcome\r\nhere\nSSH-2.0-x\r\n"),
+                ("long", b"SSH-2.0-" + b"x" * 260 + b"\r\n"),
+                ("most", b"SSH-2.0-" + b"x" * 245 + b"\r\n")):
+            save("ident", f"{name}-{role}", bytes([role, 3]) + text)
+
+
+def kexinits():
+    for role in (0, 1):
+        mark = "sc"[role]
+        for name, message in (
+                ("good", kexinit(role=mark)), ("plain", kexinit()),
+                ("ctr", kexinit(ciphers="aes256-ctr", role=mark)),
+                ("guess", kexinit("x," + KEX, follows=1)),
+                ("nothing", kexinit("x")), ("empty", kexinit("", "", "", "")),
+                ("mark", kexinit("ext-info-c,ext-info-s")),
+                ("short", kexinit()[:60]), ("trailing", kexinit() + b"x")):
+            for how in (0, 4, 8):
+                if how == 0 or name in ("good", "plain", "ctr"):
+                    save("kexinit", f"{name}-{role}-{how}",
+                         bytes([role | how]) + message)
+        save("kexinit", f"later-{role}", bytes([role | 2]) + kexinit())
+
+
+def packet():
+    clear = u32(12) + b"\x06" + b"\x02\0\0\0\0" + bytes(6)
+    save("packet", "clear", bytes([0, 0]) + clear * 3)
+    save("packet", "clear-pieces", bytes([0, 5]) + clear * 3)
+    for name, word in (("zero", u32(0)), ("huge", u32(0xfffffffc)),
+                       ("limit", u32(35000)), ("above", u32(35008))):
+        save("packet", "clear-" + name, bytes([0, 0]) + word + bytes(20))
+    save("packet", "clear-padding", bytes([0, 0]) + u32(12) + b"\x0b" +
+         bytes(11))
+    good = say(b"\4" + b"message" + bytes(4))
+    large = say(b"\5" + b"\x5e" * 2000 + bytes(5))
+    odd = say(b"\xff" + bytes(4))
+    spoiled = struct.pack(">H", 0x8000 | 12) + b"\4" + b"message" + bytes(4)
+    for suite in range(5):
+        for name, piece, records in (
+                ("good", 0, good + large + good), ("odd", 0, good + odd),
+                ("pieces", 7, good + good + large),
+                ("spoiled", 9, good + spoiled)):
+            save("packet", f"{name}-{suite}",
+                 bytes([suite | 16 | 8, piece]) + records)
+        save("packet", f"raw-{suite}", bytes([suite, 11]) + bytes(range(90)))
+
+
+def server_kex():
+    first = say(kexinit(role="c"))
+    full = first + say(b"\x1e" + s(POINT)) + say(b"\x15")
+    save("server-kex", "full", do("honest", 0) + do("honest", 1) +
+         do("honest", 3) + SERVICE + say(PASSWORD) + OPEN + SHELL)
+    save("server-kex", "given", full + SERVICE)
+    save("server-kex", "low-order", first + say(b"\x1e" + s(bytes(32))))
+    save("server-kex", "plain", say(b"\x02" + s("x")) + say(kexinit()) +
+         say(b"\x1e" + s(POINT)) + NOISE + say(b"\x15"))
+    save("server-kex", "strict", say(b"\x02" + s("x")) + first)
+    save("server-kex", "guess", say(kexinit("x," + KEX, follows=1)) +
+         say(b"\x1e" + s("wrong")) + say(b"\x1e" + s(POINT)) + say(b"\x15"))
+    save("server-kex", "job", do("jobs", 1) + first + do("batch", 2) +
+         say(b"\x1e" + s(POINT)) + say(b"\x15") + do("jobs", 0) + SERVICE)
+    save("server-kex", "early", SERVICE + say(b"\x15"))
+    save("server-kex", "late", do("time", 255) + do("time", 255))
+    save("server-kex", "bye", BYE)
+
+
+def server_login():
+    key = b"\0" + s("ssh-ed25519") + s(BLOB)
+    again = say(userauth("password", b"\1" + s("word") + s("new")))
+    save("server-login", "password", SERVICE + say(PASSWORD) + OPEN + SHELL)
+    save("server-login", "none", SERVICE + mood(NO) + say(userauth("none")) +
+         say(PASSWORD))
+    save("server-login", "key", SERVICE + say(userauth("publickey", key)) +
+         do("honest", 6))
+    save("server-login", "key-job", SERVICE + do("jobs", 1) + do("honest", 6) +
+         say(PASSWORD) + do("jobs", 0) + do("time", 255))
+    save("server-login", "key-forged", SERVICE +
+         say(userauth("publickey", b"\1" + key[1:] +
+                      s(s("ssh-ed25519") + s(bytes(64))))) + do("time", 255))
+    save("server-login", "change", SERVICE + mood(SEND) + say(PASSWORD) + again)
+    save("server-login", "unasked", SERVICE + again + do("time", 255))
+    save("server-login", "partial", SERVICE + mood(OTHER) + do("honest", 6) +
+         say(userauth("none")) + do("time", 255) + say(PASSWORD))
+    save("server-login", "later", SERVICE + mood(LATER) + say(PASSWORD) +
+         say(userauth("none")) + do("answer", NO) + do("time", 255))
+    save("server-login", "pending", SERVICE + mood(LATER) + say(PASSWORD) +
+         SERVICE + do("answer", YES))
+    save("server-login", "expired", SERVICE + mood(LATER) + say(PASSWORD) +
+         do("time", 255) + do("time", 255))
+    save("server-login", "users", SERVICE + mood(OTHER) + do("honest", 6) +
+         do("honest", 7))
+    save("server-login", "tries", SERVICE + mood(*[NO] * 7) +
+         (say(PASSWORD) + do("time", 255)) * 7)
+    save("server-login", "info", say(b"\x07" + u32(1) + s("server-sig-algs") +
+                                     s("ssh-ed25519")) + SERVICE + BYE)
+    save("server-login", "service", say(b"\x05" + s("ssh-connection")))
+    save("server-login", "method", SERVICE + say(userauth("hostbased")) +
+         do("time", 255) + say(userauth("none", service="x")))
+    save("server-login", "closes", SERVICE + mood(END) + say(PASSWORD))
+
+
+def server_open():
+    save("server-open", "shell", OPEN + say(request(0, "pty-req", 1, pty())) +
+         say(request(0, "env", 0, s("LANG") + s("C"))) + SHELL +
+         say(data(0, "ls\r")) + say(request(0, "window-change", 0,
+                                            u32(1) + u32(2) + u32(3) + u32(4))) +
+         say(request(0, "signal", 0, s("INT"))) +
+         say(request(0, "break", 1, u32(500))) + say(eof(0)) +
+         do("channel", 2) + do("channel", 4) + do("channel", 10) + say(close(0)))
+    save("server-open", "exec", OPEN + say(request(0, "exec", 1, s("true"))) +
+         say(request(0, "subsystem", 1, s("sftp"))) + do("channel", 26) +
+         say(request(0, "eow@openssh.com", 0)) + say(close(0)))
+    save("server-open", "echo", OPEN + mood(SEND, SEND) +
+         say(data(0, "x" * 300)) + say(data(0, "y" * 300)) + say(eof(0)) +
+         do("channel", 8) + say(close(0)))
+    save("server-open", "later", mood(LATER, LATER) + OPEN +
+         say(channel_open(number=1)) + do("answer", YES) + do("answer", NO) +
+         mood(LATER, YES, LATER) + SHELL + say(request(0, "x@y")) +
+         say(request(0, "env", 1, s("A") + s("B"))) + do("answer", 8) +
+         do("answer", YES) + do("answer", YES))
+    save("server-open", "stopped", mood(YES, STOP) + OPEN + say(data(0, "a")) +
+         say(stderr(0, "b")) + say(stderr(0, "c", 9)) + say(close(0)) +
+         do("channel", 0) + do("channel", 1) + do("channel", 0))
+    save("server-open", "window", say(channel_open(window=5, packet=9)) +
+         do("channel", 3) + say(adjust(0, 100)) + do("channel", 6) +
+         say(adjust(0, 9000)) + say(adjust(0, 0xffffffff)))
+    save("server-open", "writes", OPEN + do("writes", 1) + do("channel", 6) +
+         do("channel", 3) + do("channel", 7) + do("channel", 5) +
+         do("writes", 0) + do("channel", 11) + do("time", 255))
+    save("server-open", "linger", say(channel_open(window=0)) + do("channel", 6) +
+         do("channel", 3) + do("channel", 11) + do("time", 255) +
+         say(data(0, "x")) + say(close(0)))
+    save("server-open", "relay", OPEN + say(channel_open(number=1, window=9)) +
+         do("channel", 1) + do("channel", 33) + do("channel", 30) +
+         say(data(1, "z" * 90)) + say(data(0, "z" * 90)) + say(adjust(0, 999)) +
+         say(eof(1)) + say(eof(0)) + say(close(1)))
+    save("server-open", "relay-full", mood(YES, STOP, YES, STOP) + OPEN +
+         say(channel_open(number=1, window=9)) + do("channel", 30) +
+         say(data(1, "z" * 3000)) * 2 + say(data(0, "z" * 3000)) * 2 +
+         say(adjust(0, 9000)) + say(eof(0)) + say(eof(1)) + do("channel", 12))
+    save("server-open", "rekey", OPEN + REKEY + SHELL + do("session", 2) +
+         do("channel", 3) + REKEY + say(data(0, "x")) + do("honest", 0) +
+         OPEN + BYE)
+    save("server-open", "rekey-job", do("jobs", 1) + OPEN + do("honest", 0) +
+         do("honest", 1) + do("channel", 3) + do("jobs", 0) + do("honest", 3))
+    save("server-open", "global", mood(YES, NO) +
+         say(global_request("tcpip-forward", 1, s("") + u32(0))) +
+         say(global_request("x@y", 0, b"rest")) + do("session", 1) +
+         say(b"\x51") + do("session", 1) + say(b"\x52") +
+         say(global_request("keepalive@openssh.com")))
+    save("server-open", "kinds", say(channel_open("x11")) +
+         say(channel_open("x@y", rest=b"abc")) + say(channel_open(packet=1)))
+    save("server-open", "many", b"".join(
+        say(channel_open(number=i)) for i in range(8)) + say(close(2)))
+    save("server-open", "unknown", say(data(9, "x")) + OPEN)
+    save("server-open", "late-auth", say(PASSWORD) * 3 + NOISE)
+    save("server-open", "batch", do("pieces", 9) + do("batch", 5) + OPEN +
+         SHELL + say(data(0, "abc")) + say(eof(0)) + say(close(0)) + NOISE)
+    save("server-open", "keepalive", do("time", 255) + do("time", 255) +
+         say(b"\x52") + do("time", 255) * 5)
+    save("server-open", "lost", OPEN + say(data(0, "abc")) + do("lose", 1))
+    save("server-open", "lost-held", OPEN + do("channel", 1) +
+         say(data(0, "abc")) + do("lose", 0) + do("channel", 0))
+    save("server-open", "disconnect", OPEN + do("writes", 1) +
+         do("channel", 3) + do("session", 5) + do("writes", 0) + do("time", 255))
+    save("server-open", "configure", do("session", 4) + do("session", 0xc4) +
+         mood(LATER) + OPEN + do("time", 20))
+    save("server-open", "closes", mood(YES, YES, CLOSE, SEND, CLOSE) + OPEN +
+         SHELL + say(data(0, "abc")) + say(close(0)))
+
+
+def client_kex():
+    save("client-kex", "full", REKEY_CLIENT + do("honest", 4) + do("login", 1) +
+         say(b"\x34") + do("session", 0) + say(confirm(0)))
+    save("client-kex", "later", mood(LATER) + do("honest", 0) + do("batch", 1) +
+         do("honest", 2) + say(b"\x15") + do("answer", YES))
+    save("client-kex", "refused", mood(NO) + do("honest", 0) + do("honest", 2))
+    save("client-kex", "forged", say(kexinit(role="s")) +
+         say(b"\x1f" + s(BLOB) + s(POINT) +
+             s(s("ssh-ed25519") + s(bytes(64)))))
+    save("client-kex", "job", do("jobs", 1) + do("honest", 0) +
+         do("honest", 2) + do("jobs", 0) + do("honest", 3))
+    save("client-kex", "guess", say(kexinit("x," + KEX, follows=1)) +
+         say(b"\x1f" + s("wrong")) + do("honest", 2) + NOISE)
+    save("client-kex", "twice", do("honest", 0) + do("honest", 2) +
+         do("honest", 2))
+    save("client-kex", "late", do("time", 255) + BYE)
+
+
+def client_login():
+    accept = say(b"\x06" + s("ssh-userauth"))
+    failure = say(b"\x33" + s("publickey,password") + b"\0")
+    partial = say(b"\x33" + s("password") + b"\1")
+    change = say(b"\x3c" + s("choose another") + s(""))
+    save("client-login", "password", accept + do("login", 1) + say(b"\x34") +
+         do("session", 0) + say(confirm(0)))
+    save("client-login", "none", accept + do("login", 0) + failure +
+         do("login", 4) + partial + do("login", 0) + say(b"\x34"))
+    save("client-login", "key", accept + do("login", 2) + do("honest", 5) +
+         say(b"\x34"))
+    save("client-login", "key-job", accept + do("jobs", 1) + do("login", 2) +
+         do("honest", 5) + do("jobs", 0) + failure)
+    save("client-login", "key-refused", accept + do("login", 2) + failure +
+         do("login", 2) + say(b"\x3c" + s("ssh-ed25519") + s(BLOB)))
+    save("client-login", "change", accept + do("login", 1) + change +
+         say(b"\x34"))
+    save("client-login", "change-later", accept + mood(LATER) + do("login", 1) +
+         change + do("answer", YES) + change)
+    save("client-login", "change-no", accept + mood(NO) + do("login", 1) +
+         change + do("login", 2))
+    banner = say(b"\x35" + s("hello \x1b[1m") + s(""))
+    save("client-login", "banner", accept + banner + do("login", 1) + banner +
+         say(b"\x34"))
+    save("client-login", "banners", accept + banner * 18)
+    save("client-login", "banner-early", banner + accept)
+    save("client-login", "info", say(b"\x07" + u32(2) + s("server-sig-algs") +
+                                     s("rsa-sha2-256") + s("x") + s("")) +
+         accept + do("login", 2))
+    save("client-login", "bye", accept + do("login", 1) + BYE)
+    save("client-login", "lost", accept + do("login", 1) + do("lose", 0))
+
+
+def client_open():
+    opened = do("session", 0) + say(confirm(0))
+    save("client-open", "exec", opened + do("channel", 13) + say(b"\x63" +
+                                                                u32(0)) +
+         do("channel", 29) + do("channel", 2) + do("channel", 0) +
+         say(data(0, "out")) + say(stderr(0, "err")) +
+         say(request(0, "exit-status", 0, u32(3))) + say(eof(0)) +
+         say(close(0)))
+    for kind in range(8):
+        save("client-open", f"ask-{kind}", opened + mood(kind) +
+             do("channel", 13) + do("channel", 13) + say(b"\x63" + u32(0)))
+    save("client-open", "signal", opened + do("channel", 0) +
+         say(request(0, "exit-signal", 0, s("TERM") + b"\1" + s("why") + s(""))) +
+         say(close(0)))
+    save("client-open", "refused", do("session", 0) * 2 + say(refuse(1)) +
+         say(refuse(0, 1)) + opened)
+    save("client-open", "cancelled", do("session", 0) + do("channel", 11) +
+         say(confirm(0)) + say(close(0)))
+    save("client-open", "failure", opened + do("channel", 13) * 3 +
+         say(b"\x64" + u32(0)) + say(close(0)))
+    save("client-open", "rekey", opened + do("channel", 6) + do("session", 2) +
+         REKEY_CLIENT + REKEY_CLIENT + say(close(0)))
+    save("client-open", "asked", say(channel_open()) +
+         say(channel_open("x@y", rest=b"z")) +
+         say(global_request("hostkeys-00@openssh.com", 0, s(BLOB))))
+    save("client-open", "relay", opened + do("session", 0) + say(confirm(1, 8)) +
+         do("channel", 14) + say(data(0, "abc")) + say(data(1, "abc")) +
+         say(close(0)) + say(close(1)))
+    save("client-open", "ends", opened + do("channel", 5) + do("session", 0) +
+         do("session", 1) + do("lose", 2))
+    save("client-open", "linger", do("session", 0) + say(confirm(0, window=1)) +
+         do("channel", 3) + do("channel", 11) + do("time", 255) + say(close(0)))
+
+
+if len(sys.argv) != 1:
+    print(__doc__.strip())
+    sys.exit(0 if sys.argv[1] in ("-h", "--help") else 2)
+for make in (wire, escape, key_blob, ident, kexinits, packet, server_kex,
+             server_login, server_open, client_kex, client_login, client_open):
+    make()

@@ -1,0 +1,391 @@
+/* Limits on who is not logged in, and on what he may do. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "both.h"
+
+/* ---- how many ------------------------------------------------------------------ */
+
+/* It ends without a word: the connection was closed when it was taken. */
+static void check_turned_away(struct both* b, struct peer* p) {
+  UNTIL(b, p->closes == 1);
+  CHECK(p->end.by_peer);
+  CHECK(p->end.phase <= UVSSH_PHASE_IDENT);
+  CHECK(p->start < 0);
+}
+
+static struct peer* started(struct both* b, const char* from) {
+  struct peer* p = both_client_from(b, GOAL_START, from);
+
+  UNTIL(b, p->start != PENDING);
+  return p;
+}
+
+TEST(limits_total) {
+  struct both b;
+  struct peer* first;
+  int i;
+
+  both_open(&b);
+  b.server_config.preauth_total = 3;
+  b.server_config.preauth_per_source = 0;
+  both_listen(&b);
+  first = started(&b, NULL);
+  CHECK_EQ(first->start, 0);
+  for (i = 0; i < 2; i++)
+    CHECK_EQ(started(&b, NULL)->start, 0);
+  check_turned_away(&b, started(&b, NULL));
+  CHECK_EQ(b.served_count, 3);     /* nobody was asked about the fourth */
+  CHECK_EQ(b.refused, 0);
+
+  uvssh_session_close(&first->session);              /* freed after the end */
+  UNTIL(&b, b.served[0]->closes == 1);
+  CHECK_EQ(started(&b, NULL)->start, 0);
+  check_turned_away(&b, started(&b, NULL));
+  both_close(&b);
+}
+
+TEST(limits_total_after_login) {
+  struct both b;
+  int i;
+
+  both_open(&b);
+  b.server_config.preauth_total = 1;
+  both_listen(&b);
+  for (i = 0; i < 5; i++)
+    both_login(&b);                /* each gives its place back */
+  CHECK_EQ(started(&b, NULL)->start, 0);
+  check_turned_away(&b, started(&b, NULL));
+  both_close(&b);
+}
+
+TEST(limits_total_off) {
+  struct both b;
+  int i;
+
+  both_open(&b);
+  b.server_config.preauth_total = b.server_config.preauth_per_source = 0;
+  both_listen(&b);
+  for (i = 0; i < 140; i++)
+    CHECK_EQ(started(&b, NULL)->start, 0);
+  both_close(&b);
+}
+
+TEST(limits_per_source) {
+  struct both b;
+  int i;
+
+  both_open(&b);
+  b.server_config.preauth_per_source = 2;
+  both_listen(&b);
+  for (i = 0; i < 2; i++)
+    CHECK_EQ(started(&b, "127.0.0.2")->start, 0);
+  check_turned_away(&b, started(&b, "127.0.0.2"));
+  CHECK_EQ(started(&b, "127.0.0.3")->start, 0);
+  CHECK_EQ(started(&b, "127.0.0.3")->start, 0);
+  check_turned_away(&b, started(&b, "127.0.0.3"));
+  check_turned_away(&b, started(&b, "127.0.0.2"));
+  both_login(&b);                  /* from 127.0.0.1 */
+  uvssh_session_close(&b.clients[0]->session);
+  UNTIL(&b, b.served[0]->closes == 1);
+  CHECK_EQ(started(&b, "127.0.0.2")->start, 0);
+  check_turned_away(&b, started(&b, "127.0.0.2"));
+  both_close(&b);
+}
+
+TEST(limits_per_source_after_login) {
+  struct both b;
+  struct peer* p;
+  int i;
+
+  both_open(&b);
+  b.server_config.preauth_per_source = 1;
+  both_listen(&b);
+  for (i = 0; i < 5; i++) {
+    p = both_client_from(&b, GOAL_LOGIN, "127.0.0.9");
+    UNTIL(&b, p->auth != PENDING);
+    CHECK_EQ(p->auth, 0);
+  }
+  both_close(&b);
+}
+
+/* A /30: 127.0.0.4 .. 7 are one source. */
+TEST(limits_prefix) {
+  struct both b;
+
+  both_open(&b);
+  b.server_config.preauth_per_source = 1;
+  b.server_config.source_prefix4 = 30;
+  both_listen(&b);
+  CHECK_EQ(started(&b, "127.0.0.4")->start, 0);
+  check_turned_away(&b, started(&b, "127.0.0.7"));
+  CHECK_EQ(started(&b, "127.0.0.8")->start, 0);
+  CHECK_EQ(started(&b, "127.0.0.3")->start, 0);
+  both_close(&b);
+}
+
+TEST(limits_prefix_of_all) {
+  struct both b;
+
+  both_open(&b);
+  b.server_config.preauth_per_source = 1;
+  b.server_config.source_prefix4 = 0;
+  both_listen(&b);
+  CHECK_EQ(started(&b, "127.0.0.4")->start, 0);
+  check_turned_away(&b, started(&b, "127.200.0.1"));
+  both_close(&b);
+}
+
+/* What the user does not take leaves no count behind. */
+static void on_ignored(uvssh_server_t* server, int status) {
+  CHECK_EQ(status, 0);
+}
+
+TEST(limits_not_accepted) {
+  struct both b;
+  int i;
+
+  both_open(&b);
+  b.server_config.preauth_total = b.server_config.preauth_per_source = 1;
+  b.on_connection = on_ignored;
+  both_listen(&b);
+  for (i = 0; i < 5; i++)
+    check_turned_away(&b, started(&b, NULL));
+  both_close(&b);
+}
+
+/* ---- how much -------------------------------------------------------------------- */
+
+/* What a peer says that speaks no SSH at all, or too much of it. */
+static void say(struct both* b, const char* text, size_t times) {
+  int fd = both_socket(b);
+  size_t i;
+
+  CHECK(fd >= 0);
+  UNTIL(b, b->served_count == 1);
+  for (i = 0; i < times; i++)
+    if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+      CHECK(errno == EAGAIN || errno == EPIPE || errno == ECONNRESET);
+  UNTIL(b, b->served[0]->closes == 1);
+  close(fd);
+}
+
+TEST(limits_preauth_bytes) {
+  struct both b;
+  char line[4096];
+
+  both_open(&b);
+  b.server_config.preauth_bytes = 4096;
+  b.server_config.linger_ms = 10;
+  both_listen(&b);
+  memset(line, 'x', sizeof(line));
+  line[sizeof(line) - 1] = '\0';
+  say(&b, line, 100);
+  CHECK(b.served[0]->end.status < 0);
+  CHECK_EQ(b.served[0]->end.phase, UVSSH_PHASE_IDENT);
+  both_close(&b);
+}
+
+/* Real packets: logins that are refused without end. */
+static void on_auth_no(uvssh_session_t* session,
+                       const uvssh_auth_t* attempt,
+                       uvssh_reply_t reply) {
+  peer_of(session)->extra++;
+  CHECK_EQ(uvssh_reply_reject(reply), 0);
+}
+
+static void try_again(uvssh_req_t* req, int status) {
+  struct peer* p = peer_of(req->session);
+
+  p->auth = status;
+  if (status == UVSSH_EAUTH) {
+    p->extra++;
+    CHECK_EQ(uvssh_auth_password(req, &p->session, "someone", "wrong",
+                                 try_again), 0);
+  }
+}
+
+static struct peer* try_for_ever(struct both* b) {
+  struct peer* p;
+
+  b->server_on.on_auth = on_auth_no;
+  both_listen(b);
+  p = started(b, NULL);
+  p->extra = 0;
+  p->auth_req.session = &p->session;
+  try_again(&p->auth_req, UVSSH_EAUTH);
+  UNTIL(b, p->closes == 1 && b->served[0]->closes == 1);
+  return p;
+}
+
+TEST(limits_auth_tries) {
+  struct both b;
+  struct peer* p;
+
+  both_open(&b);
+  b.server_config.auth_tries = 4;
+  p = try_for_ever(&b);
+  CHECK_EQ(b.served[0]->extra, 4);
+  CHECK_EQ(p->auth, UVSSH_EDISCONNECT);
+  CHECK_EQ(p->end.status, UVSSH_EDISCONNECT);
+  CHECK_EQ(p->end.reason, UVSSH_DISCONNECT_NO_MORE_AUTH);
+  CHECK_EQ(p->end.by_peer, 1);
+  CHECK_EQ(b.served[0]->end.status, UVSSH_EAUTH);
+  CHECK_EQ(b.served[0]->end.phase, UVSSH_PHASE_AUTH);
+  CHECK_EQ(b.served[0]->end.by_peer, 0);
+  both_close(&b);
+}
+
+TEST(limits_auth_requests) {
+  struct both b;
+  struct peer* p;
+
+  both_open(&b);
+  b.server_config.auth_tries = 1000;
+  b.server_config.auth_requests = 7;       /* the service was one of them */
+  p = try_for_ever(&b);
+  CHECK_EQ(b.served[0]->extra, 6);
+  CHECK_EQ(p->end.reason, UVSSH_DISCONNECT_NO_MORE_AUTH);
+  both_close(&b);
+}
+
+TEST(limits_preauth_packets) {
+  struct both b;
+  struct peer* p;
+
+  both_open(&b);
+  b.server_config.auth_tries = b.server_config.auth_requests = 1000;
+  b.server_config.preauth_packets = 20;
+  p = try_for_ever(&b);
+  CHECK(b.served[0]->extra > 10);
+  CHECK(b.served[0]->extra < 20);
+  CHECK_EQ(b.served[0]->end.status, UVSSH_ELIMIT);
+  CHECK_EQ(p->end.status, UVSSH_EDISCONNECT);
+  both_close(&b);
+}
+
+/* ---- channels --------------------------------------------------------------------- */
+
+static void on_open(uvssh_req_t* req, int status) {
+  *(int*) req->data = status;
+}
+
+static int open_one(struct both* b, struct peer* p, uvssh_channel_t* channel) {
+  static const uvssh_channel_open_t type = { .type = UVSSH_CHANNEL_SESSION };
+  static const uvssh_channel_handlers_t on = { 0 };
+  int status = PENDING;
+  uvssh_req_t req = { .data = &status };
+
+  CHECK_EQ(uvssh_channel_open(&req, &p->session, channel, &type, &on, on_open),
+           0);
+  UNTIL(b, status != PENDING);
+  CHECK_EQ(req.result, status == UVSSH_EOPEN ? UVSSH_OPEN_SHORTAGE : 0);
+  return status;
+}
+
+static uvssh_channel_t served_channels[8];
+static unsigned served_next;
+
+static void on_channel(uvssh_session_t* session,
+                       const uvssh_channel_open_t* ask,
+                       uvssh_reply_t reply) {
+  static const uvssh_channel_handlers_t on = { 0 };
+  CHECK_EQ(uvssh_channel_accept(reply, &served_channels[served_next++ % 8],
+                                &on), 0);
+}
+
+/* At the server; after login it may be more. */
+TEST(limits_channels) {
+  static uvssh_channel_t channels[8];
+  struct both b;
+  struct peer* p;
+  uvssh_config_t config;
+
+  memset(channels, 0, sizeof(channels));
+  memset(served_channels, 0, sizeof(served_channels));
+  both_open(&b);
+  b.server_config.channels = 2;
+  b.server_on.on_channel = on_channel;
+  both_listen(&b);
+  p = both_login(&b);
+  CHECK_EQ(open_one(&b, p, &channels[0]), 0);
+  CHECK_EQ(open_one(&b, p, &channels[1]), 0);
+  CHECK_EQ(open_one(&b, p, &channels[2]), UVSSH_EOPEN);
+  uvssh_session_config(&b.served[0]->session, &config);
+  CHECK_EQ(config.channels, 2);
+  config.channels = 3;
+  CHECK_EQ(uvssh_session_configure(&b.served[0]->session, &config), 0);
+  CHECK_EQ(open_one(&b, p, &channels[2]), 0);
+  CHECK_EQ(open_one(&b, p, &channels[3]), UVSSH_EOPEN);
+
+  uvssh_channel_abort(&channels[0]);                 /* a place comes back */
+  UNTIL(&b, channels[0].impl == NULL && served_channels[0].impl == NULL);
+  uv_run(&b.loop, UV_RUN_NOWAIT);
+  uv_run(&b.loop, UV_RUN_NOWAIT);
+  CHECK_EQ(open_one(&b, p, &channels[0]), 0);
+  both_close(&b);
+}
+
+/* Our own limit is no matter of the peer's. */
+TEST(limits_own_channels) {
+  static uvssh_channel_t channels[2];
+  static const uvssh_channel_open_t type = { .type = UVSSH_CHANNEL_SESSION };
+  static const uvssh_channel_handlers_t on = { 0 };
+  struct both b;
+  struct peer* p;
+  uvssh_req_t req;
+
+  memset(channels, 0, sizeof(channels));
+  memset(served_channels, 0, sizeof(served_channels));
+  both_open(&b);
+  b.client_config.channels = 1;
+  b.server_on.on_channel = on_channel;
+  both_listen(&b);
+  p = both_login(&b);
+  CHECK_EQ(open_one(&b, p, &channels[0]), 0);
+  CHECK_EQ(uvssh_channel_open(&req, &p->session, &channels[1], &type, &on,
+                              on_open), UVSSH_ELIMIT);
+  CHECK(channels[1].impl == NULL);
+  both_close(&b);
+}
+
+/* ---- settings ---------------------------------------------------------------------- */
+
+TEST(limits_configure) {
+  struct both b;
+  struct peer* p;
+  uvssh_session_t* served;
+  uvssh_config_t config;
+  uvssh_config_t wrong;
+
+  both_open(&b);
+  both_listen(&b);
+  p = both_login(&b);
+  served = &b.served[0]->session;
+  uvssh_session_config(served, &config);
+  CHECK_STR(config.software, "uvssh_0.1.0");
+  wrong = config;
+  wrong.packet_bytes = 100;
+  CHECK_EQ(uvssh_session_configure(served, &wrong), UV_EINVAL);
+  wrong = config;
+  wrong.drain_bytes = wrong.queue_bytes + 1;
+  CHECK_EQ(uvssh_session_configure(served, &wrong), UV_EINVAL);
+  CHECK_EQ(uvssh_session_configure(served, NULL), UV_EINVAL);
+
+  config.software = "other_1";             /* fixed: stays */
+  config.preauth_total = 1;
+  config.log_level = UVSSH_LOG_PACKET;
+  config.idle_timeout_ms = 12345;
+  CHECK_EQ(uvssh_session_configure(served, &config), 0);
+  memset(&config, 0xdd, sizeof(config));
+  uvssh_session_config(served, &config);
+  CHECK_STR(config.software, "uvssh_0.1.0");
+  CHECK_EQ(config.preauth_total, 128);
+  CHECK_EQ(config.log_level, UVSSH_LOG_ERROR);
+  CHECK_EQ(config.idle_timeout_ms, 12345);
+  uvssh_session_config(&p->session, &config);
+  CHECK_EQ(config.idle_timeout_ms, 0);     /* another session's */
+  both_close(&b);
+}
