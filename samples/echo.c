@@ -106,7 +106,6 @@ int main(int argc, char** argv) {
 
   uvssh_config_init(&config);
   config.window_bytes = 8 << 20;   /* held for a sender that does not read */
-  config.session_bytes = 256 << 20;          /* a channel gets 1/32 of it */
   err = start(&server, &config, port, host_key);
   if (err == 0)
     err = uvssh_server_getsockname(&server, (struct sockaddr*) &name, &len);

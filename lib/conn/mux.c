@@ -78,14 +78,17 @@ static int grow(struct conn* c) {
 }
 
 /* Every channel may be made to hold window_max bytes; together they stay below
- * session_bytes, so the windows get smaller while many are open. */
+ * session_bytes. Its first half is given out freely, of the second each channel
+ * gets a small share, so the windows get smaller while many are open. */
 static uint32_t window_for(const struct desk* d) {
   uint64_t left = d->config.session_bytes > d->reserved
                       ? d->config.session_bytes - d->reserved
                       : 0;
-  uint64_t share = left / 32 > WINDOW_LEAST ? left / 32 : WINDOW_LEAST;
+  uint64_t share = left > d->config.session_bytes / 2 ? left / 2 : left / 32;
   uint32_t window = d->config.window_bytes;
 
+  if (share < WINDOW_LEAST)
+    share = WINDOW_LEAST;
   if (left < WINDOW_LEAST && left < window)
     return 0;
   return share < window ? (uint32_t) share : window;

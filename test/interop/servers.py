@@ -134,7 +134,9 @@ class Server:
             code = self.process.wait(self.run.patience)
         except subprocess.TimeoutExpired:
             raise Failed("the server does not end: " + self.stderr()) from None
-        check(code == 0, f"the server ended with {code}:", self.stderr())
+        text = self.stderr()
+        check(code == 0, f"the server ended with {code}:", text)
+        check("runtime error:" not in text and "Sanitizer" not in text, text)
 
     def __enter__(self):
         return self

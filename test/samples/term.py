@@ -136,6 +136,7 @@ class Program(Process):
         self.command = command
         self.out = ""
         self.err = ""
+        # Popen puts SIGPIPE back to its default, which Python itself ignores.
         self.process = subprocess.Popen(
             command, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=before)
