@@ -66,7 +66,8 @@ UVSSH_EXTERN void uvssh_transport_closed(uvssh_transport_t* t);
  * Over one connected stream: uv_tcp_t, uv_pipe_t, uv_tty_t.
  *
  * t       yours; overwritten but for data
- * s       given: closed with the session; its data pointer is ours meanwhile
+ * s       given: closed with the session; its data pointer is ours meanwhile;
+ *         a connected uv_tcp_t gets TCP_NODELAY
  * return  0; UV_EINVAL
  * thread  loop      inside callbacks: yes      since 0.1
  */

@@ -23,6 +23,7 @@
 
 #define ASKS_MAX 64                /* requests of the peer, each list */
 #define REQUESTS_MAX 64            /* requests of ours, each list */
+#define REPLIES_ROOM 2048          /* for replies, behind the user's messages */
 #define WINDOW_LEAST (16 * 1024)   /* no channel is opened with less */
 
 enum item_kind {
@@ -322,9 +323,11 @@ int uvssh__global_request(struct conn* c,
                           const uvssh_session_request_t* what,
                           uvssh_req_cb cb) MUST_CHECK;
 /* 1 while another message of the user's may be sent: not many wait for the
- * keys of an exchange. */
+ * keys of an exchange, and one of the largest leaves room for replies. */
 static inline int conn_takes_messages(const struct conn* c) {
   return c->transport->deferred_count < DEFERRED_MAX / 2 &&
+         c->transport->deferred.len <
+             DEFERRED_BYTES_MAX - DATA_MAX - REPLIES_ROOM &&
          c->transport->unsent_replies < REPLIES_MAX;
 }
 

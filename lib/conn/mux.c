@@ -352,10 +352,12 @@ int uvssh__on_channel_confirmation(struct conn* c, rd_t* m) {
   ch->packet_out = packet < DATA_MAX ? packet : DATA_MAX;
   req = ch->open_req;
   ch->open_req = NULL;
-  if (req != NULL)
-    uvssh__request_done(c->desk, req, 0);
-  else
+  if (req == NULL) {
     uvssh__channel_begin_close(ch, 1);  /* it was closed meanwhile */
+    return 0;
+  }
+  uvssh__request_done(c->desk, req, 0);
+  uvssh__requests_run(c->desk);    /* before what the peer asks in it */
   return 0;
 }
 

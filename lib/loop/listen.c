@@ -66,8 +66,6 @@ static int take(struct listener* l, struct attach** out) {
     turn_away(a);
     return err;
   }
-  if (a->socket.handle.type == UV_TCP)
-    (void) uv_tcp_nodelay(&a->socket.tcp, 1);
   *out = a;
   return 0;
 }

@@ -79,6 +79,8 @@ int uvssh_transport_stream(uvssh_transport_t* t, uv_stream_t* s) {
   if (s->type != UV_TCP && s->type != UV_NAMED_PIPE && s->type != UV_TTY)
     return UV_EINVAL;
   memset(t->reserved, 0, sizeof(t->reserved));
+  if (s->type == UV_TCP)           /* what is written is complete */
+    (void) uv_tcp_nodelay((uv_tcp_t*) s, 1);
   t->ops = &ops;
   words_of(t)->stream = s;
   s->data = t;

@@ -16,7 +16,7 @@
 
 enum {
   NOT_IN_STRICT_KEX = 1,           /* nor while the first keys are agreed on */
-  EXT_INFO_PLACES = 2,             /* right behind the peer's NEWKEYS, or right */
+  EXT_INFO_PLACES = 2,             /* right behind the peer's NEWKEYS, or */
                                    /* before SUCCESS (RFC 8308 section 2.4) */
   UNKNOWN = 4,                     /* answered UNIMPLEMENTED where allowed */
   PEER_DATA = 8                    /* counts for idle_timeout_ms */

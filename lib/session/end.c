@@ -44,7 +44,7 @@ static unsigned reason_for(int err) {
 static void note(struct session* s, int status, int by_peer) {
   if (s->ending > E_EMPTYING)
     return;
-  s->end.status = status;
+  s->end.status = s->ending == E_EMPTYING ? 0 : status;  /* as promised */
   s->end.phase = uvssh__session_phase(s);
   s->end.by_peer = by_peer;
 }
@@ -108,7 +108,7 @@ void uvssh__session_lost(struct session* s, int status) {
   }
   if (status == UV_EOF && s->transport.phase == T_IDENT)
     status = UVSSH_ENOBANNER;
-  note(s, s->ending == E_EMPTYING ? 0 : status, 1);
+  note(s, status, 1);
   stop(s, E_READERS);
   uvssh__conn_drain(&s->conn, status);
 }

@@ -165,9 +165,27 @@ static void run_input(struct session* s, uint8_t* p, size_t n) {
     uvssh__packet_tidy(&s->transport);
 }
 
+/* We have said DISCONNECT, in peace: what still comes is dropped, but for the
+ * peer's own. Two ends that say it at once would wait for each other. */
+static void run_last(struct session* s, uint8_t* p, size_t n) {
+  uint8_t number;
+  rd_t m;
+  int err = 1;
+
+  while (err > 0 && !s->deaf) {
+    err = uvssh__packet_next(&s->transport, &p, &n, &m);
+    number = err > 0 ? rd_u8(&m) : 0;
+    if (number == MSG_DISCONNECT)
+      s->lost = 1;
+    s->deaf = err < 0 || s->lost || number == MSG_NEWKEYS;
+  }
+}
+
 void uvssh__session_feed(struct session* s, uint8_t* bytes, size_t n) {
   if (s->ending <= E_EMPTYING)
     run_input(s, bytes, n);
+  else if (s->ending == E_SAYING && s->end.status == 0)
+    run_last(s, bytes, n);
   desk_wake(&s->desk);
 }
 

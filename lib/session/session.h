@@ -54,6 +54,7 @@ struct session {
   struct conn conn;
   enum ending ending;
   int lost;                        /* the transport moves nothing any more */
+  int deaf;                        /* E_SAYING: input is not looked at either */
   int started;
   int told_ready;                  /* on_ready has come */
   int is_ready;

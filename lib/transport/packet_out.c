@@ -9,6 +9,8 @@
  * messages have their own two limits. */
 #include "transport/transport.h"
 
+enum { SCRATCH_KEPT = 8192 };
+
 struct buf* uvssh__message(struct transport* t, uint8_t number) {
   struct buf* m = &t->desk->pool->scratch;
 
@@ -107,7 +109,7 @@ static void seal(struct transport* t,
 
 static void defer(struct transport* t, const struct buf* m) {
   if (t->deferred_count >= DEFERRED_MAX ||
-      m->len > DEFERRED_BYTES_MAX - t->deferred.len) {
+      4 + m->len > DEFERRED_BYTES_MAX - t->deferred.len) {
     desk_fail(t->desk, UVSSH_ELIMIT);
     return;
   }
@@ -132,6 +134,8 @@ void uvssh__send(struct transport* t) {
   else
     seal(t, m->base, m->len, NULL, 0, 0);
   uvssh__wipe(m->base, m->len);
+  if (m->cap > SCRATCH_KEPT)       /* every message wipes all of it */
+    uvssh__buf_free(m);
 }
 
 int uvssh__can_send_data(const struct transport* t) {

@@ -29,7 +29,7 @@ def save(target, name, data):
         f.write(data)
 
 
-# ---- records of world.h ---------------------------------------------------------
+# ---- records of world.h -----------------------------------------------------
 
 def say(payload):
     return struct.pack(">H", len(payload)) + payload
@@ -37,7 +37,7 @@ def say(payload):
 
 def do(what, how=0):
     names = ("time mood answer channel session login writes jobs pieces batch "
-             "lose honest").split()
+             "lose honest memory").split()
     return bytes([0x80 | names.index(what), how])
 
 
@@ -53,7 +53,7 @@ def mood(*decisions):
     return b"".join(do("mood", b) for b in value.to_bytes(size, "big"))
 
 
-# ---- messages -------------------------------------------------------------------
+# ---- messages ---------------------------------------------------------------
 
 KEX = "curve25519-sha256,curve25519-sha256@libssh.org"
 STRICT = ",ext-info-%s,kex-strict-%s-v00@openssh.com,kex-strict-%s"
@@ -131,7 +131,7 @@ SERVICE = say(b"\x05" + s("ssh-userauth"))
 PASSWORD = userauth("password", b"\0" + s("word"))
 
 
-# ---- seeds ----------------------------------------------------------------------
+# ---- seeds ------------------------------------------------------------------
 
 def wire():
     fields = (b"\0\1" + b"\1" + u32(7) + b"\2" + s("text") + b"\3" + s("name") +
@@ -159,7 +159,7 @@ def escape():
 def key_blob():
     for name, blob in (("good", BLOB), ("trailing", BLOB + b"x"),
                        ("short", BLOB[:-1]), ("type", s("ssh-rsa") + s("x")),
-                       ("small-order", s("ssh-ed25519") + s(b"\1" + bytes(31)))):
+                       ("small-order", BLOB[:19] + b"\1" + bytes(31))):
         save("key-blob", name, s(blob) + s(s("ssh-ed25519") + s(bytes(64))) +
              b"what is signed")
     save("key-blob", "signature-name", s(BLOB) + s(s("x") + s(bytes(64))))
@@ -277,10 +277,11 @@ def server_open():
     save("server-open", "shell", OPEN + say(request(0, "pty-req", 1, pty())) +
          say(request(0, "env", 0, s("LANG") + s("C"))) + SHELL +
          say(data(0, "ls\r")) + say(request(0, "window-change", 0,
-                                            u32(1) + u32(2) + u32(3) + u32(4))) +
+                                            u32(1) + u32(2) + u32(3) * 2)) +
          say(request(0, "signal", 0, s("INT"))) +
          say(request(0, "break", 1, u32(500))) + say(eof(0)) +
-         do("channel", 2) + do("channel", 4) + do("channel", 10) + say(close(0)))
+         do("channel", 2) + do("channel", 4) + do("channel", 10) +
+         say(close(0)))
     save("server-open", "exec", OPEN + say(request(0, "exec", 1, s("true"))) +
          say(request(0, "subsystem", 1, s("sftp"))) + do("channel", 26) +
          say(request(0, "eow@openssh.com", 0)) + say(close(0)))
@@ -301,9 +302,9 @@ def server_open():
     save("server-open", "writes", OPEN + do("writes", 1) + do("channel", 6) +
          do("channel", 3) + do("channel", 7) + do("channel", 5) +
          do("writes", 0) + do("channel", 11) + do("time", 255))
-    save("server-open", "linger", say(channel_open(window=0)) + do("channel", 6) +
-         do("channel", 3) + do("channel", 11) + do("time", 255) +
-         say(data(0, "x")) + say(close(0)))
+    save("server-open", "linger", say(channel_open(window=0)) +
+         do("channel", 6) + do("channel", 3) + do("channel", 11) +
+         do("time", 255) + say(data(0, "x")) + say(close(0)))
     save("server-open", "relay", OPEN + say(channel_open(number=1, window=9)) +
          do("channel", 1) + do("channel", 33) + do("channel", 30) +
          say(data(1, "z" * 90)) + say(data(0, "z" * 90)) + say(adjust(0, 999)) +
@@ -336,11 +337,25 @@ def server_open():
     save("server-open", "lost-held", OPEN + do("channel", 1) +
          say(data(0, "abc")) + do("lose", 0) + do("channel", 0))
     save("server-open", "disconnect", OPEN + do("writes", 1) +
-         do("channel", 3) + do("session", 5) + do("writes", 0) + do("time", 255))
+         do("channel", 3) + do("session", 5) + do("writes", 0) +
+         do("time", 255))
     save("server-open", "configure", do("session", 4) + do("session", 0xc4) +
          mood(LATER) + OPEN + do("time", 20))
     save("server-open", "closes", mood(YES, YES, CLOSE, SEND, CLOSE) + OPEN +
          SHELL + say(data(0, "abc")) + say(close(0)))
+
+
+def without_memory():
+    """Each of some allocations fails."""
+    for n in range(1, 9):
+        no = do("memory", n)
+        save("server-kex", f"memory-{n}", no + REKEY)
+        save("client-kex", f"memory-{n}", no + REKEY_CLIENT)
+        save("server-login", f"memory-{n}", SERVICE + no + do("honest", 6))
+        save("server-open", f"memory-{n}", no + mood(STOP) + OPEN + SHELL +
+             say(data(0, "abc")) + do("channel", 6))
+        save("client-open", f"memory-{n}", no + do("session", 0) +
+             say(confirm(0)) + do("channel", 3))
 
 
 def client_kex():
@@ -406,7 +421,8 @@ def client_open():
         save("client-open", f"ask-{kind}", opened + mood(kind) +
              do("channel", 13) + do("channel", 13) + say(b"\x63" + u32(0)))
     save("client-open", "signal", opened + do("channel", 0) +
-         say(request(0, "exit-signal", 0, s("TERM") + b"\1" + s("why") + s(""))) +
+         say(request(0, "exit-signal", 0, s("TERM") + b"\1" + s("why") +
+                     s(""))) +
          say(close(0)))
     save("client-open", "refused", do("session", 0) * 2 + say(refuse(1)) +
          say(refuse(0, 1)) + opened)
@@ -419,8 +435,9 @@ def client_open():
     save("client-open", "asked", say(channel_open()) +
          say(channel_open("x@y", rest=b"z")) +
          say(global_request("hostkeys-00@openssh.com", 0, s(BLOB))))
-    save("client-open", "relay", opened + do("session", 0) + say(confirm(1, 8)) +
-         do("channel", 14) + say(data(0, "abc")) + say(data(1, "abc")) +
+    save("client-open", "relay", opened + do("session", 0) +
+         say(confirm(1, 8)) + do("channel", 14) + say(data(0, "abc")) +
+         say(data(1, "abc")) +
          say(close(0)) + say(close(1)))
     save("client-open", "ends", opened + do("channel", 5) + do("session", 0) +
          do("session", 1) + do("lose", 2))
@@ -432,5 +449,6 @@ if len(sys.argv) != 1:
     print(__doc__.strip())
     sys.exit(0 if sys.argv[1] in ("-h", "--help") else 2)
 for make in (wire, escape, key_blob, ident, kexinits, packet, server_kex,
-             server_login, server_open, client_kex, client_login, client_open):
+             server_login, server_open, client_kex, client_login, client_open,
+             without_memory):
     make()

@@ -13,6 +13,8 @@
 static struct {
   size_t live;                     /* blocks that the library holds */
   size_t kept;                     /* the keys: those stay */
+  unsigned fail_in;                /* allocations; 0: none fails */
+  int hold;
   uint64_t random;
   uvssh_key_t* key[2];
 } all;
@@ -24,6 +26,10 @@ void fuzz_broken(const char* file, int line, const char* what) {
 
 /* ---- heap --------------------------------------------------------------- */
 
+static int fails(void) {
+  return !all.hold && all.fail_in != 0 && --all.fail_in == 0;
+}
+
 static void* took(void* base) {
   MUST(base != NULL);
   all.live++;
@@ -32,18 +38,20 @@ static void* took(void* base) {
 
 static void* heap_malloc(size_t size) {
   MUST(size <= BLOCK_MAX);
-  return took(malloc(size));
+  return fails() ? NULL : took(malloc(size));
 }
 
 static void* heap_calloc(size_t count, size_t size) {
   MUST(count <= BLOCK_MAX / size);
-  return took(calloc(count, size));
+  return fails() ? NULL : took(calloc(count, size));
 }
 
 static void* heap_realloc(void* old, size_t size) {
   void* base;
 
   MUST(size <= BLOCK_MAX);
+  if (fails())
+    return NULL;
   base = realloc(old, size);
   MUST(base != NULL);
   return base;
@@ -97,6 +105,16 @@ int LLVMFuzzerInitialize(int* argc, char*** argv) {
 
 void fuzz_begin(void) {
   all.random = 88172645463325252u;
+  all.fail_in = 0;
+  all.hold = 0;
+}
+
+void fuzz_memory_fails(unsigned n) {
+  all.fail_in = n;
+}
+
+void fuzz_memory_hold(int hold) {
+  all.hold = hold;
 }
 
 int fuzz_end(void) {

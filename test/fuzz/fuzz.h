@@ -39,6 +39,12 @@ void fuzz_begin(void);
 /* All memory is back. Returns 0. */
 int fuzz_end(void);
 
+/* The n-th allocation from now on fails, that one only; 0: none does. What the
+ * target itself does with the library's memory is left out between hold(1) and
+ * hold(0). */
+void fuzz_memory_fails(unsigned n);
+void fuzz_memory_hold(int hold);
+
 /* The bytes in memory of exactly their size, so that one byte beyond is found.
  * Given back with free(). */
 uint8_t* fuzz_copy(const uint8_t* data, size_t size);

@@ -112,6 +112,8 @@ static void nothing_grows(const struct world* w) {
   MUST(t->unsent <= SEAL_AHEAD_MAX + REPLIES_MAX + 2 * PACKET_MAX);
   MUST(t->deferred.len <= DEFERRED_BYTES_MAX + 4 * DEFERRED_MAX);
   MUST(c->count + c->open_count <= 6);
+  if (w->s.ending > E_EMPTYING)
+    return;
   for (i = 0; i < c->table_size; i++)
     for (ch = c->table[i]; ch != NULL; ch = ch->next)
       window_adds_up(ch);
@@ -188,6 +190,7 @@ static void deed(struct world* w, unsigned what, uint8_t how) {
     case DO_BATCH: w->batch = how % 16; break;
     case DO_LOSE: lose(w, how); break;
     case DO_HONEST: peer_honest(w, how); break;
+    case DO_MEMORY: fuzz_memory_fails(how); break;
     case DO_JOBS:
       w->jobs_later = how & 1;
       job_back(w);
@@ -327,7 +330,9 @@ int world_run(int is_server,
 
   MUST(w != NULL);
   fuzz_begin();
+  fuzz_memory_hold(1);
   begin(w, is_server, start);
+  fuzz_memory_hold(0);
   while (in.left >= 2 && !session_wants_close(&w->s))
     record(w, &in);
   if (!session_wants_close(&w->s)) {

@@ -34,6 +34,7 @@ enum deed {
   DO_BATCH,                        /* so many messages make one read */
   DO_LOSE,                         /* the transport ends */
   DO_HONEST,                       /* what an honest peer would say */
+  DO_MEMORY,                       /* the n-th allocation from now on fails */
   DEEDS
 };
 

@@ -382,7 +382,8 @@ static void channel_send(struct app_channel* c, int stream, size_t n) {
 static void channel_payload(struct app_channel* c) {
   uvssh_payload_t* payload;
 
-  MUST(uvssh_payload_create(&payload, "one for all", 11) == 0);
+  if (uvssh_payload_create(&payload, "one for all", 11) != 0)
+    return;
   (void) uvssh_channel_send_payload(&c->ch, UVSSH_DATA, payload);
   uvssh_payload_unref(payload);
 }

@@ -54,6 +54,7 @@ void peer_flush(struct world* w) {
   size_t n;
 
   w->batched = 0;
+  fuzz_memory_hold(0);
   while ((n = input_take(&in, w->piece == 0 ? SIZE_MAX : w->piece, &at)) != 0) {
     if (session_wants_close(&w->s))
       break;
@@ -61,8 +62,10 @@ void peer_flush(struct world* w) {
     uvssh__session_feed(&w->s, copy, n);
     free(copy);
   }
+  fuzz_memory_hold(1);
   uvssh__buf_reset(&w->wire);
   peer_know_keys(w);
+  fuzz_memory_hold(0);
 }
 
 /* A transport that is not read has no bytes for us: what paused has to end
@@ -71,13 +74,17 @@ void peer_say(struct world* w, const uint8_t* payload, size_t len) {
   if (!uvssh__session_wants_input(&w->s) ||
       packet_kept(&w->s.transport) != 0)
     return;
+  fuzz_memory_hold(1);
   seal(w, payload, len);
+  fuzz_memory_hold(0);
   if (w->batched > w->batch || payload[0] == MSG_NEWKEYS)
     peer_flush(w);
 }
 
+/* A message that was made while the memory was on hold. */
 static void say(struct world* w, struct buf* m) {
   MUST(!m->bad);
+  fuzz_memory_hold(0);
   peer_flush(w);
   if (m->len != 0)
     peer_say(w, m->base, m->len);
@@ -129,7 +136,8 @@ static void say_kex_reply(struct world* w) {
   const uint8_t* blob;
   size_t len;
 
-  if (t->desk->is_server || t->hs == NULL || t->phase != T_KEX)
+  if (t->desk->is_server || t->hs == NULL || t->phase != T_KEX ||
+      w->s.ending > E_EMPTYING)
     return;
   MUST(uvssh__exchange_init(&x, t) == 0);
   blob = uvssh_key_blob(key, &len);
@@ -201,6 +209,7 @@ static void say_service(struct world* w) {
 }
 
 void peer_honest(struct world* w, uint8_t how) {
+  fuzz_memory_hold(1);
   switch (how % 8) {
     case 0: say_kexinit(w); break;
     case 1: say_kex_init(w); break;
@@ -211,4 +220,5 @@ void peer_honest(struct world* w, uint8_t how) {
     case 6: say_proof(w, "user"); break;
     default: say_proof(w, "other"); break;
   }
+  fuzz_memory_hold(0);
 }

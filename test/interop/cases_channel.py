@@ -24,13 +24,16 @@ def cases(run, peer):
     yield "unknown command and subsystem refused", simple(refused)
     yield "exec answered by a job of the thread pool", simple(later)
     yield "re-exchange on demand", simple(rekey)
+    yield "keepalive and re-exchange of an idle session", simple(
+        idle, "--log", "packet", "--keepalive-ms", 20, "--rekey-ms", 30)
+    yield "re-exchange by packets", simple(rekey_packets,
+                                           "--rekey-packets", 64)
     yield "a client that reads late", simple(late_reader)
     yield "8 MiB held for a slow reader", simple(stuck_writer)
     yield "disconnect with a text", simple(bye)
     if peer.name == "paramiko":
         yield "8 MiB written before a byte is read", simple(
-            written_first, "--window-bytes", 16 << 20,
-            "--session-bytes", 1 << 30)
+            written_first, "--window-bytes", 16 << 20)
     else:
         yield "pty, its size and its changes", simple(pty)
     if peer.name == "openssh":
@@ -123,27 +126,48 @@ def rekey(run, peer, server):
     check(b" rekeys=1 " in done.out, done.out)
 
 
-def stalled(server, command):
-    """Once the other session has run this, the first one has had its turns."""
-    run = server.run
-    peer = server.bystander
+def idle(run, peer, server):
+    """The peer answers, and is as before."""
+    process = run.popen(peer, peer.argv(server, "cat"), subprocess.PIPE,
+                        subprocess.PIPE, subprocess.DEVNULL)
+    with guarded(run, process):
+        process.stdin.write(b"one")
+        process.stdin.flush()
+        same(process.stdout.read(3), b"one", "before")
+        for answer in ("in REQUEST_FAILURE", "in NEWKEYS"):
+            server.until(lambda: server.logged(answer) > 3,
+                         f"too few: {answer}")
+        process.stdin.write(b"two")
+        process.stdin.close()
+        same(process.stdout.read(), b"two", "afterwards")
+        same(process.wait(), 0, "exit code")
+
+
+def rekey_packets(run, peer, server):
+    mark = server.mark()
+    cases_transfer.both(run, peer, server, 4 << 20)
+    got = int(server.wait(r"^closed .* rekeys=(\d+)", 1, mark).group(1))
+    check(got >= 1, "no exchange")
+
+
+def others_work(run, peer, server):
+    """And once they have, the session that waits has had its turns."""
     for _ in range(5):
-        done = run.call(peer, peer.argv(server, command))
-        same(done.code, 0, f"the other session ({done.err})")
+        done = run.call(peer, peer.argv(server, "noop"))
+        same(done.code, 0, f"another session ({done.err})")
 
 
 def late_reader(run, peer, server):
     """Others are served while nobody takes the output; then all of it comes,
     and the server did not hold it."""
     size = run.size
-    server.bystander = peer
     before = server.memory()
     process = run.popen(peer, peer.argv(server, f"source {size}"),
                         subprocess.DEVNULL, subprocess.PIPE,
                         subprocess.DEVNULL)
     with guarded(run, process):
         first = process.stdout.read1(1)
-        stalled(server, "noop")
+        others_work(run, peer, server)
         grown = server.memory() - before
         got = cases_transfer.Counter()
         got(first)
@@ -181,8 +205,7 @@ class guarded:
 
 
 def written_first(run, peer, server):
-    """A window of 16 MiB takes all of it; only then the client reads. (A
-    channel gets at most a part of what the session may hold.)"""
+    """A window of 16 MiB takes all of it; only then the client reads."""
     path = run.pattern(LATE)
     for command in ("echo", "cat"):
         got = cases_transfer.Counter()
@@ -196,15 +219,13 @@ def written_first(run, peer, server):
 def stuck_writer(run, peer, server):
     """Nothing is read until windows and pipes are full both ways."""
     path = run.pattern(LATE)
-    server.bystander = peer
     for command in ("echo", "cat"):
         with open(path, "rb") as source:
             process = run.popen(peer, peer.argv(server, command), source,
                                 subprocess.PIPE, subprocess.DEVNULL)
             with guarded(run, process):
                 first = process.stdout.read1(1)
-                for _ in range(3):
-                    stalled(server, "noop")
+                others_work(run, peer, server)
                 got = cases_transfer.Counter()
                 got(first)
                 for piece in iter(lambda: process.stdout.read1(1 << 20), b""):

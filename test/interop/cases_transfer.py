@@ -94,7 +94,27 @@ def exchanges(server, mark, size):
     check(min(got) >= least, f"exchanges: {got}, at least {least} expected")
 
 
+def old_kex_name(run, peer):
+    with run.server("--kex", "curve25519-sha256@libssh.org") as server:
+        done = run.call(peer, peer.argv(server, "info"))
+        check(b"kex=curve25519-sha256@libssh.org " in done.out, done.out,
+              done.err[-300:])
+
+
+def strict(run, peer):
+    with run.server("--require-strict") as server:
+        done = run.call(peer, peer.argv(server, "info"))
+        if peer.strict:
+            check(b" strict=1 " in done.out, done.out, done.err[-300:])
+        else:
+            same(done.out, b"", "stdout")
+            server.wait(r"^closed UVSSH_\w+ phase=2 by_peer=0 reason=3 ")
+
+
 def cases(run, peer):
+    yield "the first name of the key exchange", functools.partial(
+        old_kex_name, run, peer)
+    yield "strict key exchange", functools.partial(strict, run, peer)
     for cipher, mac in peer.ciphers:
         options = ["--ciphers", cipher] + (["--macs", mac] if mac else [])
         yield from cases_of(run, peer, cipher, mac, options)

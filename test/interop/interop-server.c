@@ -35,6 +35,7 @@ static uvssh_server_t server;
 static uvssh_key_t* authorized;
 static uv_signal_t signals[2];
 
+enum { DRAIN_MS = 60 * 1000 };
 enum kind { TEXT, U32, U64, FLAG };
 
 #define CONF(field) offsetof(__typeof__(opts), config.field)
@@ -74,7 +75,6 @@ static const struct option {
   { "--window-bytes", U32, CONF(window_bytes) },
   { "--packet-bytes", U32, CONF(packet_bytes) },
   { "--queue-bytes", U32, CONF(queue_bytes) },
-  { "--session-bytes", U64, CONF(session_bytes) },
 };
 
 static void set_option(const struct option* o, const char* value) {
@@ -234,7 +234,7 @@ static void on_signal(uv_signal_t* handle, int number) {
   if (number == SIGTERM)
     uvssh_server_close(&server, on_closed);
   else
-    uvssh_server_shutdown(&server, 5000, on_drained);
+    uvssh_server_shutdown(&server, DRAIN_MS, on_drained);
 }
 
 static void on_log(void* arg,

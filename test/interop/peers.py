@@ -3,6 +3,7 @@
 Every peer makes an argument list that behaves like `ssh host command`: stdin,
 stdout, stderr and the exit code are the channel's. None of them reads or
 writes the files of the user who runs the tests."""
+import functools
 import os
 import shlex
 import shutil
@@ -26,21 +27,26 @@ def make(*argv, **more):
 
 
 class Peer:
-    program = ""
+    programs = ()
     package = ""
     ciphers = ()           # (cipher, mac) that it has in common with us
     signal_codes = ()      # its exit codes for exit-signal TERM
     change = False         # speaks the password change request
     both_rekey = True      # bears that both sides begin an exchange at once
+    strict = True          # speaks the strict key exchange
     wants_reply = True     # asks whether its command was accepted
     tells_end = True       # exits with non-zero when it is disconnected
 
     def __init__(self, run):
         self.run = run
 
+    @functools.lru_cache(maxsize=None)
     def missing(self):
-        if shutil.which(self.program) is None:
-            return f"{self.program} is not here ({self.package})"
+        """Why it cannot be tested; None: it is here, and prepared."""
+        for program in self.programs:
+            if shutil.which(program) is None:
+                return f"{program} is not here ({self.package})"
+        self.prepare()
         return None
 
     def prepare(self):
@@ -65,11 +71,9 @@ class OpenSSH(Peer):
     signal_codes = (255,)
     change = True
 
-    def missing(self):
-        word = shlex.split(self.run.ssh)[0]
-        if shutil.which(word) is None:
-            return f"{word} is not here ({self.package})"
-        return None
+    def __init__(self, run):
+        super().__init__(run)
+        self.programs = (shlex.split(run.ssh)[0],)
 
     def prepare(self):
         ask = os.path.join(self.run.work, "askpass")
@@ -121,7 +125,7 @@ class OpenSSH(Peer):
 
 class Plink(Peer):
     name = "plink"
-    program = "plink"
+    programs = ("plink", "puttygen")
     package = "putty-tools"
     ciphers = AEAD + [(CTR, MAC), (CTR, ETM)]
     signal_codes = (128, 128 + 15)
@@ -166,7 +170,7 @@ class Plink(Peer):
 
 class Dropbear(Peer):
     name = "dropbear"
-    program = "dbclient"
+    programs = ("dbclient", "dropbearconvert")
     package = "dropbear-bin"
     wants_reply = False
     tells_end = False
@@ -198,11 +202,13 @@ class Dropbear(Peer):
 class Paramiko(Peer):
     name = "paramiko"
     package = "python3-paramiko"
-    python = "/usr/bin/python3"
+    python = "/usr/bin/python3"    # Debian's, which has it
     ciphers = [(CTR, MAC), (CTR, ETM)]
     signal_codes = (255,)
+    strict = False         # before 3.4
     both_rekey = False     # loses its own KEXINIT then
 
+    @functools.lru_cache(maxsize=None)
     def missing(self):
         if not os.path.exists(self.python):
             return f"{self.python} is not here"

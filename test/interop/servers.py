@@ -32,15 +32,15 @@ def short(value):
 
 
 class Server:
-    """`with Server(run, "--auth", "none") as server:`. Ended by its pid; it must
-    leave with 0, which it does only when its loop holds nothing any more."""
+    """`with Server(run, "--auth", "none") as server:`. Ended by its pid; it
+    must leave with 0, which it does only when its loop holds nothing more."""
 
     def __init__(self, run, *options, nofile=None):
         self.run = run
         self.events = []
         self.news = threading.Condition()
         self.closed = False
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile("a+b")
         argv = [os.path.join(run.bin, "interop-server"),
                 "--host-key", run.host_key, *map(str, options)]
         if "--auth" not in options:
@@ -99,6 +99,11 @@ class Server:
     def mark(self):
         with self.news:
             return len(self.events)
+
+    def logged(self, text):
+        """How often its log, which --log begins, has said this."""
+        self.log.seek(0)           # it appends, so that moves nobody's end
+        return self.log.read().count(text.encode())
 
     def stderr(self):
         self.log.seek(0)

@@ -11,7 +11,8 @@
  *   app_end(a);
  *
  * A test changes the configs and the handlers before app_login(), and the
- * `say` members at any time. What is sent with app_pattern() is checked byte
+ * `say` members at any time. app_script() is a whole session, for those who
+ * disturb it. What is sent with app_pattern() is checked byte
  * for byte where it is read.
  */
 #ifndef APP_H
@@ -20,6 +21,7 @@
 #include "pipe.h"
 
 #define APP_CHANNELS 8
+#define APP_REQUESTS 16
 
 enum say { SAY_YES, SAY_NO, SAY_NOTHING };
 
@@ -74,6 +76,13 @@ struct app {
   struct app_channel served[APP_CHANNELS];
   struct app_channel asked[APP_CHANNELS];
   struct app_req login;
+  int tolerant;                    /* calls may fail: it is disturbed */
+  /* At the start of every callback; or NULL. */
+  void (*on_any)(struct app* a, uvssh_session_t* session,
+                 uvssh_channel_t* channel);
+  unsigned callbacks;              /* so far */
+  struct app_req reqs[APP_REQUESTS];   /* of app_script() */
+  unsigned req_count;
   void* data;                      /* the test's */
   char log[16384];                 /* "auth none; ready; ..." of the server, */
                                    /* and of channels by name */
@@ -90,6 +99,10 @@ void app_attempt(struct app* a, const char* user);
 void app_login(struct app* a);
 /* Opens asked[i], which becomes served[i]; runs. */
 void app_channel(struct app* a, unsigned i);
+/* A session from the first byte to the last: a login by key, a command with
+ * data both ways, an exchange of keys, an echo, the end. Sets `tolerant`; what
+ * it asks for is in reqs. Then all must be over, and have completed once. */
+void app_script(struct app* a);
 /* Closes and frees. */
 void app_end(struct app* a);
 struct app* app_of(const uvssh_session_t* session);

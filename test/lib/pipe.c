@@ -350,6 +350,8 @@ int pipe_step(struct pipe* p) {
 
   CHECK(++p->steps < STEPS_MAX);   /* or it never ends */
   uvssh__slots_enter(p->slots);
+  if (p->on_step != NULL)
+    p->on_step(p);
   moved |= step_jobs(p);
   moved |= pipe_turn(&p->server);
   moved |= pipe_turn(&p->client);

@@ -90,6 +90,7 @@ struct pipe {
   unsigned job_steps;
   struct waiting_job waiting[16];
   unsigned waiting_count;
+  void (*on_step)(struct pipe* p); /* before every step; or NULL */
 };
 
 void pipe_init(struct pipe* p);

@@ -212,6 +212,22 @@ void both_turn(struct both* b, const char* wanted) {
     FAIL("the loop came to rest before %s", wanted);
 }
 
+static void on_timer(uv_timer_t* timer) {
+  *(int*) timer->data = 1;
+}
+
+void both_pass(struct both* b, uint64_t ms) {
+  uv_timer_t timer;
+  int rang = 0;
+
+  CHECK_EQ(uv_timer_init(&b->loop, &timer), 0);
+  timer.data = &rang;
+  uv_timer_start(&timer, on_timer, ms, 0);
+  UNTIL(b, rang);
+  uv_close((uv_handle_t*) &timer, NULL);
+  uv_run(&b->loop, UV_RUN_NOWAIT);
+}
+
 /* ---- the server ---------------------------------------------------------------- */
 
 void both_accept(uvssh_server_t* server, int status) {

@@ -97,6 +97,8 @@ struct both {
   both_turn((b), #cond)
 
 void both_turn(struct both* b, const char* wanted);
+/* Lets so much time go by; no test may ask how much it was. */
+void both_pass(struct both* b, uint64_t ms);
 void both_open(struct both* b);
 void both_server(struct both* b);  /* init and key */
 void both_listen(struct both* b);  /* that, and 127.0.0.1 on some port */

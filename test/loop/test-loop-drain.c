@@ -107,6 +107,7 @@ TEST(drain_deadline_and_held_bytes) {
   struct peer* p;
 
   both_open(&b);
+  b.client_config.linger_ms = 20;
   b.server_channel_on.on_request = on_request;
   both_listen(&b);
   p = both_channel(&b, "");
@@ -146,6 +147,7 @@ TEST(drain_held_bytes_are_read) {
   struct peer* served;
 
   both_open(&b);
+  b.client_config.linger_ms = 20;
   b.server_channel_on.on_request = on_request;
   both_listen(&b);
   p = both_channel(&b, "");

@@ -113,10 +113,19 @@ TEST(jobs_closed_while_away) {
   }
 }
 
+static unsigned gone(const struct both* b) {
+  unsigned n = 0;
+  unsigned i;
+
+  for (i = 0; i < b->served_count; i++)
+    n += (unsigned) b->served[i]->closes;
+  return n;
+}
+
 /* Peers that leave in the middle of an exchange. */
 TEST(jobs_peers_leave) {
   struct both b;
-  unsigned i, gone = 0;
+  unsigned i;
 
   crowd_open(&b);
   for (i = 0; i < CROWD; i++)
@@ -126,11 +135,7 @@ TEST(jobs_peers_leave) {
     uvssh_session_close(&b.clients[i]->session);
   for (i = 1; i < CROWD; i += 2)
     UNTIL(&b, b.clients[i]->start == 0);
-  while (gone < b.served_count - CROWD / 2) {
-    uv_run(&b.loop, UV_RUN_ONCE);
-    for (i = 0, gone = 0; i < b.served_count; i++)
-      gone += (unsigned) b.served[i]->closes;
-  }
+  UNTIL(&b, gone(&b) == b.served_count - CROWD / 2);
   both_close(&b);
 }
 

@@ -161,16 +161,19 @@ TEST(pressure_echo_of_one_who_leaves) {
   char* base = buf.base;
   int done = PENDING;
   uvssh_req_t req = { .data = &done };
-  int how;
+  int how, i;
 
   for (how = 0; how < 2; how++) {
     done = PENDING;
     both_open(&b);
+    b.client_config.linger_ms = 20;
     both_listen(&b);
     p = both_channel(&b, "echo");
     CHECK_EQ(uvssh_channel_write(&req, &p->channel, UVSSH_DATA, &buf, 1,
                                  on_done), 0);
-    UNTIL(&b, uvssh_channel_queue_size(&b.served[0]->channel) >= 256 * 1024);
+    UNTIL(&b, uvssh_channel_queue_size(&b.served[0]->channel) >= 128 * 1024);
+    for (i = 0; i < 20; i++)       /* ... and more is held behind it */
+      uv_run(&b.loop, UV_RUN_NOWAIT);
     if (how == 0)
       uvssh_session_close(&p->session);
     else

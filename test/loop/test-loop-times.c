@@ -4,23 +4,6 @@
 
 #include "both.h"
 
-static void on_timer(uv_timer_t* timer) {
-  *(int*) timer->data = 1;
-}
-
-/* Lets so much time go by. */
-static void pass(struct both* b, uint64_t ms) {
-  uv_timer_t timer;
-  int rang = 0;
-
-  CHECK_EQ(uv_timer_init(&b->loop, &timer), 0);
-  timer.data = &rang;
-  uv_timer_start(&timer, on_timer, ms, 0);
-  UNTIL(b, rang);
-  uv_close((uv_handle_t*) &timer, NULL);
-  uv_run(&b->loop, UV_RUN_NOWAIT);
-}
-
 static void on_done(uvssh_req_t* req, int status) {
   *(int*) req->data = status;
 }
@@ -99,7 +82,7 @@ TEST(times_login_ends_with_login) {
   uvssh_session_config(&b.served[0]->session, &config);
   config.login_timeout_ms = config.ident_timeout_ms = config.kex_timeout_ms = 1;
   CHECK_EQ(uvssh_session_configure(&b.served[0]->session, &config), 0);
-  pass(&b, 30);
+  both_pass(&b, 30);
   CHECK(uvssh_session_is_ready(&b.served[0]->session));
   both_close(&b);
 }
@@ -152,12 +135,12 @@ TEST(times_client_thinks) {
   both_listen(&b);
   p = both_client(&b, GOAL_START);
   UNTIL(&b, asked.serial != 0);
-  pass(&b, 500);
+  both_pass(&b, 500);
   CHECK_EQ(p->start, PENDING);
   CHECK_EQ(uvssh_reply_accept(asked), 0);
   UNTIL(&b, p->start != PENDING);
   CHECK_EQ(p->start, 0);
-  pass(&b, 500);
+  both_pass(&b, 500);
   CHECK_EQ(uvssh_auth_none(&req, &p->session, "u", on_done), 0);
   UNTIL(&b, done != PENDING);
   CHECK_EQ(done, 0);
@@ -397,7 +380,7 @@ TEST(times_keepalive_both_ways) {
   b.server_config.keepalive_ms = b.client_config.keepalive_ms = 5;
   both_listen(&b);
   p = both_channel(&b, "");
-  pass(&b, 60);
+  both_pass(&b, 60);
   CHECK_EQ(p->closes + b.served[0]->closes, 0);
   uvssh_session_close(&b.served[0]->session);
   UNTIL(&b, p->closes == 1);
@@ -444,102 +427,4 @@ TEST(times_configured_after_login) {
     check_timed_out(&b, b.served[0]);
     both_close(&b);
   }
-}
-
-/* ---- lingering ------------------------------------------------------------------------ */
-
-enum { BULK = 32 << 20 };
-
-static char* bulk;
-
-/* A channel that can never send all it has: nobody reads at the other end. */
-static struct peer* stuck(struct both* b, uint64_t linger_ms, int* wrote) {
-  static uvssh_req_t req;
-  uv_buf_t buf;
-
-  bulk = calloc(1, BULK);
-  both_open(b);
-  b->server_config.linger_ms = linger_ms;
-  both_listen(b);
-  both_channel(b, "");
-  buf = uv_buf_init(bulk, BULK);
-  *wrote = PENDING;
-  req.data = wrote;
-  CHECK_EQ(uvssh_channel_write(&req, &b->served[0]->channel, UVSSH_DATA, &buf,
-                               1, on_done), 0);
-  return b->served[0];
-}
-
-TEST(times_linger_channel) {
-  struct both b;
-  struct peer* p;
-  int wrote;
-  uint64_t ms;
-
-  for (ms = 0; ms <= 10; ms += 10) {
-    p = stuck(&b, ms, &wrote);
-    uvssh_channel_close(&p->channel);
-    UNTIL(&b, p->channel_closes == 1);
-    CHECK_EQ(p->channel_status, UV_ETIMEDOUT);
-    CHECK(wrote < 0);
-    CHECK_EQ(p->closes, 0);        /* the session goes on */
-    pass(&b, 10);
-    CHECK(uvssh_session_is_ready(&p->session));
-    both_close(&b);
-    free(bulk);
-  }
-}
-
-/* Nothing waits for the one that drops what it has. */
-TEST(times_linger_abort) {
-  struct both b;
-  struct peer* p;
-  int wrote;
-
-  p = stuck(&b, 3600 * 1000, &wrote);
-  uvssh_channel_abort(&p->channel);
-  UNTIL(&b, p->channel_closes == 1);
-  CHECK_EQ(p->channel_status, 0);
-  CHECK_EQ(wrote, UV_ECANCELED);
-  UNTIL(&b, b.clients[0]->channel_closes == 1);
-  both_close(&b);
-  free(bulk);
-}
-
-TEST(times_linger_disconnect) {
-  struct both b;
-  struct peer* p;
-  int wrote;
-  uint64_t ms;
-
-  for (ms = 0; ms <= 10; ms += 10) {
-    p = stuck(&b, ms, &wrote);
-    CHECK_EQ(uvssh_session_disconnect(&p->session, 11, "enough"), 0);
-    CHECK_EQ(uvssh_session_disconnect(&p->session, 11, "twice"), UV_ENOTCONN);
-    UNTIL(&b, p->closes == 1);
-    CHECK_EQ(p->end.status, 0);
-    CHECK_EQ(p->end.reason, 11);
-    CHECK(wrote < 0);
-    both_close(&b);
-    free(bulk);
-  }
-}
-
-/* With a peer that reads, all that was queued arrives before the end. */
-TEST(times_linger_delivers) {
-  struct both b;
-  struct peer* p;
-  int wrote;
-
-  p = stuck(&b, 60 * 1000, &wrote);
-  CHECK_EQ(uvssh_channel_read_start(&b.clients[0]->channel, peer_read), 0);
-  CHECK_EQ(uvssh_session_disconnect(&p->session, 11, "all said"), 0);
-  UNTIL(&b, p->closes == 1 && b.clients[0]->closes == 1);
-  CHECK_EQ(wrote, 0);
-  CHECK_EQ(b.clients[0]->got, BULK);
-  CHECK_EQ(b.clients[0]->end.reason, 11);
-  CHECK_STR(b.clients[0]->text, "all said");
-  CHECK_EQ(p->end.status, 0);
-  both_close(&b);
-  free(bulk);
 }

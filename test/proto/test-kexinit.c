@@ -129,7 +129,8 @@ TEST(kexinit_each_direction_is_chosen_alone) {
 
   p->lists[LIST_CIPHER_CS] = "3des-cbc,aes256-ctr,aes256-gcm@openssh.com";
   p->lists[LIST_CIPHER_SC] = "chacha20-poly1305@openssh.com,aes256-ctr";
-  p->lists[LIST_MAC_CS] = "hmac-md5,hmac-sha2-256-etm@openssh.com,hmac-sha2-256";
+  p->lists[LIST_MAC_CS] =
+      "hmac-md5,hmac-sha2-256-etm@openssh.com,hmac-sha2-256";
   begin(p);
   peer_say_kexinit(p);
   peer_read_kexinit(p);
@@ -285,7 +286,7 @@ TEST(sec_15_thousand_wrong_guesses_and_the_heap_is_flat) {
   peer_end(p);
 }
 
-/* ---- strict ------------------------------------------------------------------ */
+/* ---- strict -------------------------------------------------------------- */
 
 static int strict_with(struct peer* p, enum strict strict, const char* cipher) {
   uvssh_session_info_t info;

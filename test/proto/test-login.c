@@ -71,3 +71,45 @@ TEST(login_every_cipher_method_and_chunk) {
         whole_script(i, chunks[k], methods[m]);
       }
 }
+
+static struct {
+  unsigned lines;
+  unsigned packets;
+} heard;
+
+static void on_log(void* arg, uvssh_log_level level,
+                   const uvssh_session_t* session, const char* text) {
+  size_t i;
+
+  CHECK(arg == &heard);
+  heard.lines++;
+  heard.packets += level == UVSSH_LOG_PACKET;
+  CHECK(strstr(text, "secret") == NULL);       /* the password */
+  for (i = 0; text[i] != '\0'; i++)
+    CHECK((uint8_t) text[i] >= 32 && text[i] != 127);
+}
+
+/* The loudest log changes nothing, tells no password, and is one line a call. */
+TEST(sec_56_105_log_at_its_loudest) {
+  struct app* a;
+  size_t m;
+
+  memset(&heard, 0, sizeof(heard));
+  for (m = 0; m < ARRAY_SIZE(methods); m++) {
+    a = app_new();
+    a->server_config.log = a->client_config.log = on_log;
+    a->server_config.log_arg = a->client_config.log_arg = &heard;
+    a->server_config.log_level = a->client_config.log_level = UVSSH_LOG_PACKET;
+    a->client_config.software = "evil%s%n_client";
+    a->method = methods[m];
+    app_login(a);
+    app_channel(a, 0);
+    app_transfer(&a->asked[0], &a->served[0], 1000);
+    CHECK_EQ(uvssh_session_disconnect(&a->pipe.client.pub, 11,
+                                      "\x1b[2Jsecre\nt"), 0);
+    pipe_finish(&a->pipe);
+    app_end(a);
+  }
+  CHECK(heard.packets > 50);
+  CHECK(heard.lines > heard.packets);
+}

@@ -260,7 +260,8 @@ static void valid_transport(struct peer* p, unsigned type, struct buf* m) {
   }
 }
 
-static void valid_auth(struct peer* p, unsigned type, int place, struct buf* m) {
+static void valid_auth(struct peer* p, unsigned type, int place,
+                       struct buf* m) {
   switch (type) {
     case MSG_USERAUTH_REQUEST:
       login_request(p, "ssh-connection");
@@ -481,7 +482,8 @@ static void expect_cell(struct peer* p, unsigned type, int place, char what,
     case 'E':
       peer_expect_nothing(p);
       expect_unchanged(p, from);
-      peer_message(p, place == C7 ? MSG_USERAUTH_FAILURE : MSG_USERAUTH_SUCCESS);
+      peer_message(p, place == C7 ? MSG_USERAUTH_FAILURE
+                                  : MSG_USERAUTH_SUCCESS);
       peer_send(p);
       if (place == C7)
         expect_end(p, 2);
