@@ -116,7 +116,8 @@ UVSSH_EXTERN int uvssh_server_accept(uvssh_server_t* server,
  * session    yours, zeroed; in use until on_close
  * transport  given; on failure it is yours again
  * handlers   copied
- * return     0; UV_EBUSY; UV_EINVAL no key; UV_ENOMEM; UV_ECANCELED closing
+ * return     0; UV_EBUSY; UV_EINVAL no key; UV_ENOMEM; UV_ECANCELED shutting
+ *            down or closing
  * thread     loop      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_server_serve(uvssh_server_t* server,

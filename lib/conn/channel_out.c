@@ -157,7 +157,7 @@ static void item_done(struct channel* ch, struct item* item, int status) {
     uvssh__request_done(ch->conn->desk, req_of(r), status);
     return;
   }
-  r->end = ch->conn->transport->sealed_end;
+  r->end = (size_t) ch->conn->transport->sealed_end;
   queue_push(&ch->conn->sent, &item->link);
   ch->unwritten++;
 }
@@ -340,7 +340,7 @@ void uvssh__conn_written(struct conn* c) {
 
   while (!queue_empty(&c->sent)) {
     r = CONTAINER_OF(c->sent.next, struct request, item.link);
-    if (r->end > c->transport->written_end)
+    if ((ptrdiff_t) ((size_t) c->transport->written_end - r->end) < 0)
       return;
     ch = (struct channel*) req_of(r)->channel->impl;
     ch->unwritten--;

@@ -271,6 +271,8 @@ int uvssh__on_channel_open(struct conn* c, rd_t* m) {
     return UVSSH_EMESSAGE;
   if (no == 0 && c->count + c->open_count >= c->desk->config.channels)
     no = UVSSH_OPEN_SHORTAGE;
+  if (no == 0 && c->desk->leaving)
+    no = UVSSH_OPEN_PROHIBITED;
   if (no == 0 && c->desk->on.on_channel == NULL)
     no = what.type == UVSSH_CHANNEL_OTHER ? UVSSH_OPEN_UNKNOWN_TYPE
                                           : UVSSH_OPEN_PROHIBITED;

@@ -76,6 +76,7 @@ struct desk {                      /* one a session */
   struct pool* pool;               /* of the loop */
   int is_server;
   int logged_in;                   /* authentication has succeeded */
+  int leaving;                     /* disconnect() was called: nothing new */
   int ended;                       /* ENDED_*: nothing more is asked or sent */
   int failed;                      /* what a room without a way to return it */
                                    /* ran into; the session ends with it */
@@ -176,7 +177,10 @@ struct request {
   struct item item;                /* on the list of whoever completes it */
   uvssh_req_cb cb;
   char* text;                      /* ours; shown to the callback */
-  uint64_t end;                    /* a write: due when so much was written */
+  size_t end;                      /* a write: due when so much was written; */
+                                   /* goes round on 32 bits, so differences */
+                                   /* count. No wider: the words are aligned */
+                                   /* for pointers */
   uv_buf_t* bufs;                  /* a write: what is left, from `at` on */
   uv_buf_t one;                    /* bufs, where there is only one */
   int status;

@@ -92,11 +92,20 @@ static void remove_file(const char* path) {
   uv_fs_req_cleanup(&req);
 }
 
-/* link() fails where the name is taken: no race with another process. */
+/* link() fails where the name is taken: no race with another process. Where a
+ * file system has no links, a look before the move has to do. */
 static int publish(const char* made, const char* path) {
   uv_fs_t req;
   int err = uv_fs_link(NULL, &req, made, path, NULL);
 
+  uv_fs_req_cleanup(&req);
+  if (err != UV_EPERM && err != UV_ENOTSUP && err != UV_ENOSYS)
+    return err;
+  err = uv_fs_stat(NULL, &req, path, NULL);
+  uv_fs_req_cleanup(&req);
+  if (err != UV_ENOENT)
+    return err == 0 ? UV_EEXIST : err;
+  err = uv_fs_rename(NULL, &req, made, path, NULL);
   uv_fs_req_cleanup(&req);
   return err;
 }

@@ -135,7 +135,7 @@ int uvssh_server_serve(uvssh_server_t* pub,
   struct attach* a;
   int err;
 
-  if (server == NULL || server->closing)
+  if (server == NULL || server->closing || server->draining)
     return UV_ECANCELED;
   if (session == NULL || handlers == NULL || transport == NULL ||
       transport->ops == NULL || server->hostkeys.count == 0)

@@ -153,10 +153,8 @@ int uvssh__dispatch(struct session* s, rd_t* m) {
   uint8_t number = rd_u8(m);
   const struct row* row = &rows[number];
 
-  if (log_wants(&s->desk.log, UVSSH_LOG_PACKET))
-    uvssh__log(&s->desk.log, UVSSH_LOG_PACKET, "in %s #%u, %zu bytes",
-               uvssh__msg_name(number), s->transport.in.seq - 1,
-               rd_left(m) + 1);
+  uvssh__packet_log(&s->transport, "in", number, s->transport.in.seq - 1,
+                    rd_left(m) + 1);
   if (uvssh__kex_skip_guess(&s->transport, number))
     return 0;
   if (!is_legal(s, row, number)) {

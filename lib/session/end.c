@@ -90,7 +90,7 @@ void uvssh__session_fail(struct session* s, int err) {
     s->transport.peer_text = NULL;
   }
   if (reason == 0 || s->lost) {
-    uvssh__session_lost(s, err);
+    uvssh__session_gone(s, err);
   } else if (s->transport.phase == T_IDENT) {
     s->end.reason = reason;        /* no packet of ours would be understood */
     stop(s, E_CLOSE);
@@ -100,12 +100,8 @@ void uvssh__session_fail(struct session* s, int err) {
 }
 
 /* Readers that had begun keep what they hold; everything else goes. */
-void uvssh__session_lost(struct session* s, int status) {
-  s->lost = 1;
-  if (s->ending >= E_SAYING) {     /* end_step() sees it */
-    desk_wake(&s->desk);
-    return;
-  }
+void uvssh__session_gone(struct session* s, int status) {
+  s->lost = status;
   if (status == UV_EOF && s->transport.phase == T_IDENT)
     status = UVSSH_ENOBANNER;
   note(s, status, 1);
@@ -128,6 +124,7 @@ void uvssh__session_disconnect(struct session* s,
   s->say_reason = reason;
   s->linger_at = desk_now(&s->desk) + s->desk.config.linger_ms;
   s->ending = E_EMPTYING;
+  s->desk.leaving = 1;
   s->is_ready = 0;
   desk_wake(&s->desk);
 }

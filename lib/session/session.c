@@ -88,7 +88,7 @@ uvssh_phase uvssh__session_phase(const struct session* s) {
  * hears of no channel before he has heard who is there. */
 static int is_paused(const struct session* s) {
   return s->desk.job != NULL || kex_is_asking(&s->transport) ||
-         uvssh__replies_pile_up(&s->transport) ||
+         (uvssh__replies_pile_up(&s->transport) && !s->lost) ||
          (s->desk.logged_in && !s->told_ready);
 }
 
@@ -175,10 +175,17 @@ static void run_last(struct session* s, uint8_t* p, size_t n) {
   while (err > 0 && !s->deaf) {
     err = uvssh__packet_next(&s->transport, &p, &n, &m);
     number = err > 0 ? rd_u8(&m) : 0;
-    if (number == MSG_DISCONNECT)
-      s->lost = 1;
+    if (number == MSG_DISCONNECT && !s->lost)
+      s->lost = UVSSH_EDISCONNECT;
     s->deaf = err < 0 || s->lost || number == MSG_NEWKEYS;
   }
+}
+
+/* What waited in the tail while input was paused. */
+static void resume_input(struct session* s) {
+  if (s->ending <= E_EMPTYING && packet_kept(&s->transport) != 0 &&
+      !is_paused(s) && s->transport.phase != T_IDENT)
+    run_input(s, NULL, 0);
 }
 
 void uvssh__session_feed(struct session* s, uint8_t* bytes, size_t n) {
@@ -186,6 +193,24 @@ void uvssh__session_feed(struct session* s, uint8_t* bytes, size_t n) {
     run_input(s, bytes, n);
   else if (s->ending == E_SAYING && s->end.status == 0)
     run_last(s, bytes, n);
+  desk_wake(&s->desk);
+}
+
+/* What came before the end is read before the end: it waits while a logged-in
+ * session's input pauses (for a job, or for on_ready: not for long). */
+static void end_if_lost(struct session* s) {
+  if (!s->lost || s->ending > E_EMPTYING)
+    return;
+  if (s->desk.logged_in && packet_kept(&s->transport) != 0 && is_paused(s))
+    return;
+  uvssh__session_gone(s, s->lost);
+}
+
+void uvssh__session_lost(struct session* s, int status) {
+  if (s->lost == 0)
+    s->lost = status;
+  resume_input(s);
+  end_if_lost(s);
   desk_wake(&s->desk);
 }
 
@@ -237,13 +262,6 @@ static void rekey_if_due(struct session* s) {
     uvssh__kex_start(&s->transport);
 }
 
-/* What waited in the tail while input was paused. */
-static void resume_input(struct session* s) {
-  if (packet_kept(&s->transport) != 0 && !is_paused(s) &&
-      s->transport.phase != T_IDENT)
-    run_input(s, NULL, 0);
-}
-
 static void turn_running(struct session* s) {
   if (s->desk.failed != 0) {
     uvssh__session_fail(s, s->desk.failed);
@@ -254,6 +272,7 @@ static void turn_running(struct session* s) {
     return;
   tell_ready(s);
   resume_input(s);
+  end_if_lost(s);
   complete_start(s);
   complete_rekey(s);
 }

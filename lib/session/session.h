@@ -53,7 +53,8 @@ struct session {
   struct auth auth;
   struct conn conn;
   enum ending ending;
-  int lost;                        /* the transport moves nothing any more */
+  int lost;                        /* why the transport moves nothing more; */
+                                   /* 0: it does */
   int deaf;                        /* E_SAYING: input is not looked at either */
   int started;
   int told_ready;                  /* on_ready has come */
@@ -116,6 +117,8 @@ void uvssh__session_fail(struct session* s, int err);
 void uvssh__session_disconnect(struct session* s,
                                unsigned reason,
                                const char* text);
+/* The transport moves nothing any more, and all that it brought was read. */
+void uvssh__session_gone(struct session* s, int status);
 /* Close without a word. */
 void uvssh__session_drop(struct session* s, int status);
 /* Moves an end that has begun on, where what it waits for has come. */

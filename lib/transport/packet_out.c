@@ -96,9 +96,7 @@ static void seal(struct transport* t,
     desk_fail(t->desk, err);
     return;
   }
-  if (log_wants(&t->desk->log, UVSSH_LOG_PACKET))
-    uvssh__log(&t->desk->log, UVSSH_LOG_PACKET, "out %s #%u, %zu bytes",
-               uvssh__msg_name(head[0]), half->seq, head_len + body_len);
+  uvssh__packet_log(t, "out", head[0], half->seq, head_len + body_len);
   half->seq++;
   half->packets++;
   half->key_packets++;

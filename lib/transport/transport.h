@@ -246,6 +246,12 @@ int uvssh__sig_alg_allowed(const struct transport* t, const char* name);
 
 /* ---- message.c ----------------------------------------------------------- */
 
+/* One line a packet; of logins no size, which would tell a password's. */
+void uvssh__packet_log(const struct transport* t,
+                       const char* direction,
+                       uint8_t number,
+                       uint32_t seq,
+                       size_t bytes);
 void uvssh__disconnect_send(struct transport* t,
                             unsigned reason,
                             const char* text);

@@ -7,10 +7,10 @@ import tempfile
 
 import report
 
-SHELL = ["scripts/chat", "scripts/debian13", "scripts/setup", "scripts/test",
-         "scripts/steps.sh", ".ci/run"]
+SHELL = ["scripts/chat", "scripts/debian13", "scripts/fuzz", "scripts/setup",
+         "scripts/test", "scripts/steps.sh", ".ci/run"]
 COMMANDS = ["scripts/chat", "scripts/debian13", "scripts/docs",
-            "scripts/setup", "scripts/test", "scripts/totals"]
+            "scripts/fuzz", "scripts/setup", "scripts/test", "scripts/totals"]
 
 
 def script(path, *arguments):

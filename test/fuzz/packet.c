@@ -159,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   struct input in = { data, size };
   uint8_t what = input_u8(&in);
   size_t piece = input_u8(&in);
-  unsigned suite = (what & 7) % SUITES;
+  unsigned suite = (what & 7u) % SUITES;
   struct place p;
 
   fuzz_begin();

@@ -187,8 +187,10 @@ class Dropbear(Peer):
         return env
 
     def argv(self, server, *what, key=True):
-        # -y -y: no host key check, and no known_hosts file is touched
-        argv = ["dbclient", "-y", "-y", "-p", str(server.port), "-l",
+        # -y -y: no host key check, and no known_hosts file is touched.
+        # -K: without a keepalive it sleeps for hours, with sshd too, where its
+        # last output leaves after the channel has closed.
+        argv = ["dbclient", "-y", "-y", "-K", "1", "-p", str(server.port), "-l",
                 self.run.user]
         if key:
             argv += ["-i", (self.run.key if key is True else key) + ".db"]
