@@ -13,6 +13,10 @@ class Failed(Exception):
     """What a test found."""
 
 
+class Hangs(Failed):
+    """A peer that did not end in time."""
+
+
 class Skipped(Exception):
     """Why a test could not run here."""
 

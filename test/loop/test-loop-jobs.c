@@ -17,6 +17,31 @@ static void crowd_open(struct both* b) {
   both_listen(b);
 }
 
+static struct {
+  uv_tcp_t tcp;
+  uvssh_transport_t transport;
+} lines[CROWD];
+
+/* All are accepted before the first says a word, so that their exchanges meet:
+ * libuv may accept only one connection a turn. */
+static void crowd_start(struct both* b) {
+  int sockets[CROWD];
+  unsigned i;
+
+  for (i = 0; i < CROWD; i++) {
+    sockets[i] = both_socket(b);
+    CHECK(sockets[i] >= 0);
+  }
+  UNTIL(b, b->served_count == CROWD);
+  for (i = 0; i < CROWD; i++) {
+    CHECK_EQ(uv_tcp_init(&b->loop, &lines[i].tcp), 0);
+    CHECK_EQ(uv_tcp_open(&lines[i].tcp, sockets[i]), 0);
+    CHECK_EQ(uvssh_transport_stream(&lines[i].transport,
+                                    (uv_stream_t*) &lines[i].tcp), 0);
+    both_client_over(b, GOAL_START, &lines[i].transport);
+  }
+}
+
 static void on_authed(uvssh_req_t* req, int status) {
   peer_of(req->session)->auth = status;
 }
@@ -49,8 +74,7 @@ TEST(jobs_many_logins) {
   unsigned i;
 
   crowd_open(&b);
-  for (i = 0; i < CROWD; i++)
-    both_client(&b, GOAL_START);
+  crowd_start(&b);
   while (all_in(&b) < CROWD) {
     uv_run(&b.loop, UV_RUN_ONCE);
     if (loop_of(&b)->away > away)
@@ -95,8 +119,7 @@ TEST(jobs_closed_while_away) {
     for (turns = 0; turns < 6; turns++) {
       NOTE("how %d, %u turns", how, turns);
       crowd_open(&b);
-      for (i = 0; i < CROWD; i++)
-        both_client(&b, GOAL_START);
+      crowd_start(&b);
       UNTIL(&b, loop_of(&b)->away > 0 && loop_of(&b)->waiting > 4);
       for (i = 0; i < turns; i++)
         uv_run(&b.loop, UV_RUN_NOWAIT);
@@ -128,8 +151,7 @@ TEST(jobs_peers_leave) {
   unsigned i;
 
   crowd_open(&b);
-  for (i = 0; i < CROWD; i++)
-    both_client(&b, GOAL_START);
+  crowd_start(&b);
   UNTIL(&b, loop_of(&b)->away > 0);
   for (i = 0; i < CROWD; i += 2)
     uvssh_session_close(&b.clients[i]->session);
