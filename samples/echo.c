@@ -97,20 +97,27 @@ int main(int argc, char** argv) {
   static uv_signal_t signals[2];
   static uvssh_server_t server;
   const char* host_key = argc > 2 ? argv[2] : "host_key";
-  int port = argc > 1 ? atoi(argv[1]) : 2222;
+  const char* port_text = argc > 1 ? argv[1] : "2222";
+  char* rest;
+  long port = strtol(port_text, &rest, 10);
   uvssh_config_t config;
   struct sockaddr_in name;
   int len = sizeof(name);
   int err;
   int i;
 
+  if (argc > 3 || *port_text == '\0' || *rest != '\0' || port < 0 ||
+      port > 65535) {
+    fprintf(stderr, "usage: echo [PORT [HOST_KEY_FILE]]; PORT is 0..65535\n");
+    return 2;
+  }
   uvssh_config_init(&config);
   config.window_bytes = 8 << 20;   /* held for a sender that does not read */
-  err = start(&server, &config, port, host_key);
+  err = start(&server, &config, (int) port, host_key);
   if (err == 0)
     err = uvssh_server_getsockname(&server, (struct sockaddr*) &name, &len);
   if (err != 0) {
-    fprintf(stderr, "echo: port %d, host key %s: %s\n", port, host_key,
+    fprintf(stderr, "echo: port %ld, host key %s: %s\n", port, host_key,
             uvssh_strerror(err));
     return 1;
   }

@@ -90,19 +90,26 @@ int main(int argc, char** argv) {
   static uv_signal_t signals[2];
   uv_loop_t* loop = uv_default_loop();
   const char* host_key = argc > 2 ? argv[2] : "host_key";
-  int port = argc > 1 ? atoi(argv[1]) : 2222;
+  const char* port_text = argc > 1 ? argv[1] : "2222";
+  char* rest;
+  long port = strtol(port_text, &rest, 10);
   struct sockaddr_in name;
   int len = sizeof(name);
   int err;
   int i;
 
+  if (argc > 3 || *port_text == '\0' || *rest != '\0' || port < 0 ||
+      port > 65535) {
+    fprintf(stderr, "usage: relay [PORT [HOST_KEY_FILE]]; PORT is 0..65535\n");
+    return 2;
+  }
   if ((err = uvssh_server_init(loop, &server, NULL)) != 0 ||
       (err = uvssh_server_add_key_file(&server, host_key)) != 0 ||
-      (err = uvssh_server_listen(&server, "127.0.0.1", port,
+      (err = uvssh_server_listen(&server, "127.0.0.1", (int) port,
                                  on_connection)) != 0 ||
       (err = uvssh_server_getsockname(&server, (struct sockaddr*) &name,
                                       &len)) != 0) {
-    fprintf(stderr, "relay: port %d, host key %s: %s\n", port, host_key,
+    fprintf(stderr, "relay: port %ld, host key %s: %s\n", port, host_key,
             uvssh_strerror(err));
     return 1;
   }

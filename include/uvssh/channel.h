@@ -272,7 +272,8 @@ UVSSH_EXTERN int uvssh_channel_exit(uvssh_channel_t* channel,
                                     int64_t exit_status,
                                     int term_signal);
 
-/** EOF and CLOSE behind what is queued, which has linger_ms to leave; then
+/** EOF and CLOSE behind what is queued, of which some must leave every
+ * linger_ms or the rest is dropped and the status is UV_ETIMEDOUT; then
  * on_close. Loop's thread. Inside callbacks: yes, and twice. */
 UVSSH_EXTERN void uvssh_channel_close(uvssh_channel_t* channel);
 

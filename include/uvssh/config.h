@@ -62,8 +62,9 @@ typedef struct {
   uint64_t reply_timeout_ms;       /* server: then an open question is */
                                    /* answered no; 60 s */
   uint64_t idle_timeout_ms;        /* no data of the peer for so long; 0 */
-  uint64_t linger_ms;              /* most that close and disconnect take; */
-                                   /* 2 s; 0: at once */
+  uint64_t linger_ms;              /* most that disconnect takes, and that a */
+                                   /* closing channel waits for the peer to */
+                                   /* take more; 10 s; 0: at once */
   uint64_t keepalive_ms;           /* ask after so much silence; 0 */
   unsigned keepalive_count;        /* unanswered ones before the end; 3 */
   uint64_t rekey_bytes;            /* in one direction; 1 GiB */

@@ -109,6 +109,12 @@ int uvssh__on_channel_close(struct conn* c, rd_t* m) {
 
 /* ---- our halves ---------------------------------------------------------- */
 
+void uvssh__channel_linger(struct channel* ch) {
+  const struct desk* d = ch->conn->desk;
+
+  ch->linger_at = desk_now(d) + d->config.linger_ms;
+}
+
 void uvssh__channel_begin_close(struct channel* ch, int drop) {
   if (drop)
     uvssh__channel_drop_queue(ch, UV_ECANCELED);
@@ -119,7 +125,7 @@ void uvssh__channel_begin_close(struct channel* ch, int drop) {
   if (!ch->closing) {
     ch->closing = 1;
     ch->conn->lingering += ch->pub != NULL ? 1 : 0;
-    ch->linger_at = desk_now(ch->conn->desk) + ch->conn->desk->config.linger_ms;
+    uvssh__channel_linger(ch);
     uvssh__asks_drop(&ch->asks, &ch->ask_count);
     if (!ch->eof_queued && !drop)
       uvssh__channel_queue_item(ch, &ch->eof_item, ITEM_EOF);
@@ -313,11 +319,12 @@ void uvssh__conn_work(struct conn* c) {
     queue_remove(due.next);
 }
 
-/* ---- time: closing takes linger_ms at most ------------------------------- */
+/* ---- time: closing waits linger_ms for the peer to take something -------- */
 
 static int lingers(const struct channel* ch) {
   return ch->pub != NULL && ch->closing;
 }
+
 
 uint64_t uvssh__conn_deadline(const struct conn* c) {
   const struct channel* ch;

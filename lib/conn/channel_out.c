@@ -294,6 +294,8 @@ static void pump_data(struct channel* ch, struct item* item) {
     seal(ch, item->stream, p.base, n);
     advance(item, n);
     count_out(ch, n);
+    if (ch->closing && ch->conn->desk->config.linger_ms != 0)
+      uvssh__channel_linger(ch);   /* the peer takes it */
   }
   if (item_left(item) == 0)
     item_done(ch, item, 0);

@@ -100,7 +100,8 @@ struct channel {
                                    /* to session_bytes */
   size_t queued;
   unsigned unwritten;              /* write requests sealed, not yet taken */
-  uint64_t linger_at;              /* closing: then what is queued is dropped */
+  uint64_t linger_at;              /* closing: then what is queued is dropped; */
+                                   /* later each time that some has left */
   struct item exit_item;
   struct item eof_item;
   struct item close_item;
@@ -191,6 +192,8 @@ void uvssh__channel_touch(struct channel* ch);
 /* All that a turn does for it: tell, credit, drain, end. May free it. */
 void uvssh__channel_work(struct channel* ch);
 void uvssh__conn_work(struct conn* c);
+/* Closing: so much time again, from now on. */
+void uvssh__channel_linger(struct channel* ch);
 /* Queues EOF and CLOSE; drop: behind nothing. */
 void uvssh__channel_begin_close(struct channel* ch, int drop);
 /* Completes all that is pending, then on_close. */

@@ -21,7 +21,7 @@ void uvssh_config_init(uvssh_config_t* config) {
     .kex_timeout_ms = 20 * 1000,
     .login_timeout_ms = 60 * 1000,
     .reply_timeout_ms = 60 * 1000,
-    .linger_ms = 2 * 1000,
+    .linger_ms = 10 * 1000,
     .keepalive_count = 3,
     .rekey_bytes = (uint64_t) 1 << 30,
     .rekey_packets = PACKETS_MAX,

@@ -189,15 +189,17 @@ def late_kex(server):
 
 
 def grows(run, server, once, works):
-    """Twice the same: what the second time adds is what stays."""
+    """The same again and again: what stays, stays each time."""
     once()
     works(server)
-    before = server.memory()
-    once()
-    works(server)
-    grown = server.memory() - before
-    if not run.sanitized:
-        check(grown < 512 << 10, f"memory grew by {grown} bytes")
+    for _ in range(5):
+        before = server.memory()
+        once()
+        works(server)
+        grown = server.memory() - before
+        if run.sanitized or grown < 256 << 10:
+            return
+    check(False, f"memory grew by {grown} bytes, five times in a row")
 
 
 def storm(function):

@@ -354,7 +354,7 @@ TEST(client_attempt_completes_when_the_session_ends) {
     } else if (how[i] == UV_ECANCELED) {
       uvssh_session_close(&p->side->pub);
     } else {
-      pipe_sleep(&p->app->pipe, 62000);
+      pipe_sleep(&p->app->pipe, 70000);
     }
     pipe_run(&p->app->pipe);
     CHECK_EQ(p->side->closes, 1);

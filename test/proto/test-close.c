@@ -143,6 +143,33 @@ TEST(close_waits_for_linger_ms_and_no_longer) {
   peer_end(p);
 }
 
+/* A peer that takes a little again and again gets all of it. */
+TEST(close_waits_for_a_peer_that_takes_some) {
+  struct peer* p;
+  uint32_t id;
+  int i;
+
+  p = peer_new(PEER_CLIENT);
+  p->app->server_config.linger_ms = 700;
+  peer_open(p);
+  peer_reach_open(p);
+  id = peer_channel(p, 9, 3);
+  app_log_clear(p->app);
+  CHECK_EQ(uvssh_channel_send(served(p), 0, "abcdefghijklmno", 15), 0);
+  uvssh_channel_close(served(p));
+  expect_data(p, "abc");
+  for (i = 0; i < 4; i++) {
+    pipe_sleep(&p->app->pipe, 600);
+    CHECK_STR(p->app->log, "");
+    peer_adjust(p, id, 3);
+    CHECK_EQ(rd_u32(peer_expect(p, MSG_CHANNEL_DATA)), 9);
+  }
+  expect_mark(p, MSG_CHANNEL_EOF);
+  expect_mark(p, MSG_CHANNEL_CLOSE);
+  CHECK_STR(p->app->log, "s0 closed 0; ");
+  peer_end(p);
+}
+
 /* The transport takes nothing any more: on_close comes all the same. */
 TEST(close_while_the_transport_is_stuck) {
   struct app* a = app_new();
@@ -154,7 +181,7 @@ TEST(close_while_the_transport_is_stuck) {
   pipe_run(&a->pipe);
   CHECK_EQ(uvssh_channel_send(&a->asked[0].pub, 0, "y", 1), 0);
   uvssh_channel_close(&a->asked[0].pub);
-  pipe_sleep(&a->pipe, 1999);
+  pipe_sleep(&a->pipe, 9999);
   CHECK_EQ(a->asked[0].closes, 0);
   pipe_sleep(&a->pipe, 1);
   CHECK_EQ(a->asked[0].closes, 1);

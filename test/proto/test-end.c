@@ -61,11 +61,11 @@ TEST(disconnect_waits_for_linger_ms_and_no_longer) {
 
   CHECK_EQ(uvssh_channel_send(served(p), 0, "abcdef", 6), 0);
   CHECK_EQ(uvssh_session_disconnect(&p->side->pub, 12, "full"), 0);
-  pipe_sleep(&p->app->pipe, 1999);
+  pipe_sleep(&p->app->pipe, 9999);
   CHECK_EQ(p->side->session.ending, E_EMPTYING);
   pipe_sleep(&p->app->pipe, 1);
   peer_await(p, MSG_DISCONNECT);
-  pipe_sleep(&p->app->pipe, 2000); /* the peer stays, and is left */
+  pipe_sleep(&p->app->pipe, 10000); /* the peer stays, and is left */
   CHECK_EQ(p->side->closes, 1);
   CHECK_EQ(p->side->end.status, 0);
   peer_end(p);

@@ -155,4 +155,10 @@ def small_samples_say_what_is_wrong(w):
             same(program.wait_exit(), 1, "exit status")
             check(wanted in program.err and program.err.count("\n") == 1,
                   "%s: %r" % (name, program.err))
+        for arguments in (["x"], ["-1"], ["65536"], [""], ["0", "a", "b"]):
+            program = Program([os.path.join(w.bin, name)] + arguments, w.env,
+                              w.home)
+            same(program.wait_exit(), 2, "exit status")
+            check(program.err.startswith("usage: ") and
+                  program.err.count("\n") == 1, "%r" % program.err)
         first.stop()
