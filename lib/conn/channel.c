@@ -283,7 +283,7 @@ void uvssh__channel_work(struct channel* ch) {
   }
   uvssh__relay_drained(ch);
   if (ch->pub != NULL && is_over(ch))
-    uvssh__channel_finish(ch, ch->end_status);
+    uvssh__channel_finish(ch, 0);
   if (ch->pub == NULL && ch->close_in && ch->close_out)
     uvssh__mux_remove(ch);
 }
@@ -325,7 +325,6 @@ static int lingers(const struct channel* ch) {
   return ch->pub != NULL && ch->closing;
 }
 
-
 uint64_t uvssh__conn_deadline(const struct conn* c) {
   const struct channel* ch;
   uint64_t first = UINT64_MAX;
@@ -363,7 +362,7 @@ void uvssh__conn_tick(struct conn* c) {
     queue_remove(&ch->work);
     uvssh__channel_finish(ch, ch->queued != 0 || ch->unwritten != 0
                                   ? UV_ETIMEDOUT
-                                  : ch->end_status);
+                                  : 0);
     uvssh__channel_touch(ch);
   }
   while (!queue_empty(&due))

@@ -84,7 +84,6 @@ struct channel {
   unsigned full : 1;               /* on_drain is owed */
   unsigned relay_ended : 1;        /* its source has ended; the rest leaves */
   unsigned process : 2;            /* shell, exec, subsystem: PROCESS_* */
-  int end_status;                  /* for on_close */
 
   uvssh_read_cb read;
   uint32_t packet_in;              /* most data a message, as we said */

@@ -72,9 +72,8 @@ void uvssh__work_drop(struct loop* loop);
 
 /* ---- stream.c ------------------------------------------------------------ */
 
-/* The uv_stream_t of a transport made by uvssh_transport_stream(). */
-uv_stream_t* uvssh__transport_uv(const uvssh_transport_t* t);
-/* stream_posix.c, stream_win.c: as the op; and its end. */
+/* stream_posix.c, stream_win.c: before the first write; the op; and its end. */
+void uvssh__stream_write_open(uvssh_transport_t* t);
 int uvssh__stream_write(uvssh_transport_t* t,
                         const uv_buf_t bufs[],
                         unsigned nbufs);

@@ -84,9 +84,6 @@ int uvssh_transport_stream(uvssh_transport_t* t, uv_stream_t* s) {
   t->ops = &ops;
   words_of(t)->stream = s;
   s->data = t;
+  uvssh__stream_write_open(t);
   return 0;
-}
-
-uv_stream_t* uvssh__transport_uv(const uvssh_transport_t* t) {
-  return words_of(t)->stream;
 }

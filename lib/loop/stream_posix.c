@@ -82,12 +82,19 @@ static ssize_t attempt(int fd, const char* base, size_t len) {
   return uv_translate_sys_error(errno);
 }
 
-static void no_sigpipe(int fd) {
 #ifdef SO_NOSIGPIPE
+void uvssh__stream_write_open(uvssh_transport_t* t) {
   int on = 1;
-  (void) setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
-#endif
+  uv_os_fd_t fd;
+
+  if (uv_fileno((uv_handle_t*) words_of(t)->stream, &fd) == 0)
+    (void) setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
 }
+#else
+void uvssh__stream_write_open(uvssh_transport_t* t) {
+  (void) t;                        /* every send() says it for itself */
+}
+#endif
 
 /* ---- waiting for room ---------------------------------------------------- */
 
@@ -174,7 +181,6 @@ int uvssh__stream_write(uvssh_transport_t* t,
 
   if (err != 0 || nbufs != 1)
     return err != 0 ? err : UV_EINVAL;
-  no_sigpipe(fd);
   n = attempt(fd, rest.base, rest.len);
   if (n < 0)
     return (int) n;

@@ -132,9 +132,6 @@ int uvssh__on_kex_reply(struct transport* t, rd_t* m) {
 
   if (err != 0)
     return err;
-  if (t->hs->replied)
-    return UVSSH_EUNEXPECTED;
-  t->hs->replied = 1;
   j = (struct client_job*) uvssh__calloc(1, sizeof(*j));
   if (j == NULL)
     return UV_ENOMEM;

@@ -74,7 +74,6 @@ struct handshake {
   struct buf i_ours;               /* KEXINIT payloads, for the hash */
   struct buf i_peer;
   struct offer offer;
-  int replied;                     /* client: its message 31 has come */
   int skip_guess;                  /* the peer guessed wrong: skip one */
   uint8_t secret[KEX_SECRET_MAX];  /* client's ephemeral */
   struct buf q_c;                  /* client's public value */
@@ -98,7 +97,6 @@ struct transport {
   char ident_ours[IDENT_MAX];      /* without CR LF; ends in NUL */
   char ident_peer[IDENT_MAX];
   unsigned ident_lines;            /* that came before */
-  size_t ident_line_len;           /* of a line too long to be kept */
 
   /* Input that waits: an unfinished packet, or all that came while paused.
    * Grows with the bytes received, never with a length announced. */

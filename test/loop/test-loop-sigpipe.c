@@ -129,7 +129,7 @@ static uvssh_transport_t* transport_of(struct peer* p) {
 static uv_stream_t* reader_of(struct peer* p) {
   if (over_pipes)
     return (uv_stream_t*) &((struct duplex*) transport_of(p)->data)->in;
-  return uvssh__transport_uv(transport_of(p));
+  return words_of(transport_of(p))->stream;
 }
 
 /* Gone at once, and for a TCP with RST; libuv does not notice. */
