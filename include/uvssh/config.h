@@ -40,12 +40,19 @@ typedef struct {
   const char* macs;
   const char* compression;
   int require_strict;              /* refuse peers without strict kex; 0 */
+  int refuse_trivial_auth;         /* client: a server that wants neither */
+                                   /* password nor signature is refused; 0 */
   unsigned preauth_total;          /* server: most sessions not logged in; */
                                    /* 128; 0: no limit */
   unsigned preauth_per_source;     /* server: the same from one source; 32 */
   unsigned source_prefix4;         /* bits of an IPv4 address that are a */
                                    /* source; 32 */
   unsigned source_prefix6;         /* the same for IPv6; 64 */
+  uint32_t handle_bytes;           /* most that a session's handles were given */
+                                   /* to send and has not left; 1 MiB */
+  unsigned handle_messages;        /* most sends and posts of its handles that */
+                                   /* wait for the loop, and most sends that */
+                                   /* have not left; 4096 */
   uvssh_log_level log_level;       /* UVSSH_LOG_ERROR */
   uvssh_log_cb log;                /* NULL: no log */
   void* log_arg;                   /* shown to log; lent */
@@ -55,6 +62,7 @@ typedef struct {
   unsigned auth_tries;             /* server: failures before the end; 6 */
   unsigned auth_requests;          /* server: requests of any outcome; 128 */
   uint64_t auth_rejection_ms;      /* server: a refusal takes this long; 300 */
+  uint64_t connect_timeout_ms;     /* client: until a host took us; 30 s */
   uint64_t ident_timeout_ms;       /* until the peer said who it is; 10 s */
   uint64_t kex_timeout_ms;         /* one key exchange, first or later; 20 s */
   uint64_t login_timeout_ms;       /* from the start to login; 60 s; in a */

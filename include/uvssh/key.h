@@ -1,4 +1,4 @@
-/* key.h: keys, the only objects that any thread may use.
+/* key.h: keys, which any thread may use.
  *
  * A key is immutable and reference counted. It is made with one reference,
  * which is yours: give it back with uvssh_key_unref(). */
@@ -55,7 +55,8 @@ UVSSH_EXTERN int uvssh_key_load(uvssh_key_t** key,
  * key         has a secret, else UV_EINVAL
  * path        copied
  * passphrase  NULL; encrypted files are not written yet: UV_ENOTSUP
- * return      0; UV_EEXIST, UV_EACCES, UV_ENOSPC, ...; UV_ENOMEM
+ * return      0; UV_EEXIST, UV_EACCES, UV_ENOSPC, ...; UV_ENOTSUP its secret is
+ *             elsewhere; UV_ENOMEM
  * thread      any      inside callbacks: no, it blocks      since 0.1
  */
 UVSSH_EXTERN int uvssh_key_save(const uvssh_key_t* key,
@@ -77,7 +78,36 @@ UVSSH_EXTERN int uvssh_key_parse(uvssh_key_t** key,
                                  size_t len,
                                  const char* passphrase);
 
-/** 1 when the key can sign, 0 when it is a public half. Any thread. */
+/* Sign these bytes with this algorithm ("ssh-ed25519"), now or later: answer
+ * with uvssh_reply_signature() or uvssh_reply_reject(). On the loop's thread;
+ * data is shown. */
+typedef void (*uvssh_sign_cb)(void* arg,
+                              const char* algorithm,
+                              const uv_buf_t* data,
+                              uvssh_reply_t reply);
+
+/**
+ * A key whose secret is elsewhere: in a card, an HSM, another process.
+ *
+ * Clients log in with it. As a host key it is refused (UV_ENOTSUP), and it
+ * cannot be saved.
+ *
+ * key          out; one reference, yours; untouched on failure
+ * public_half  its blob is copied
+ * sign         lent until release
+ * release      called once, with arg, when the last reference goes, on the
+ *              thread that gives it back; may be NULL
+ * return       0; UV_EINVAL; UV_ENOMEM
+ * thread       any      inside callbacks: yes      since 0.1
+ */
+UVSSH_EXTERN int uvssh_key_external(uvssh_key_t** key,
+                                    const uvssh_key_t* public_half,
+                                    uvssh_sign_cb sign,
+                                    void* arg,
+                                    void (*release)(void* arg));
+
+/** 1 when the key can sign (an external one, too), 0 when it is a public half.
+ * Any thread. */
 UVSSH_EXTERN int uvssh_key_has_secret(const uvssh_key_t* key);
 
 /** 1 when the public halves are the same. Any thread; NULL equals nothing. */

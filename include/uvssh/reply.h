@@ -34,6 +34,12 @@ UVSSH_EXTERN int uvssh_reply_answers(uvssh_reply_t reply,
                                      const char* const answers[],
                                      unsigned count);
 
+/** To a uvssh_sign_cb: the signature as on the wire (RFC 4253 section 6.6:
+ * algorithm and blob). Copied. One that does not verify counts as a reject. */
+UVSSH_EXTERN int uvssh_reply_signature(uvssh_reply_t reply,
+                                       const void* signature,
+                                       size_t len);
+
 /** Who asked; NULL when it is answered or gone: the way back into your state.
  */
 UVSSH_EXTERN uvssh_session_t* uvssh_reply_session(uvssh_reply_t reply);

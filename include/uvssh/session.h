@@ -76,6 +76,7 @@ typedef struct {                   /* a form to fill in, both ways */
 
 typedef enum {
   UVSSH_CHANNEL_SESSION = 1,
+  UVSSH_CHANNEL_DIRECT_TCPIP,
   UVSSH_CHANNEL_OTHER
 } uvssh_channel_type;
 
@@ -84,6 +85,10 @@ typedef enum {
 typedef struct {
   uvssh_channel_type type;
   const char* name;                /* OTHER: "x@example.com" */
+  const char* host;                /* DIRECT_TCPIP: where to */
+  int port;
+  const char* origin_host;         /* DIRECT_TCPIP: where from; NULL to ask: */
+  int origin_port;                 /* "127.0.0.1" */
   const void* extra;               /* OTHER */
   size_t extra_len;
 } uvssh_channel_open_t;
@@ -143,6 +148,9 @@ typedef struct {                   /* what was agreed, and what it carried; */
   const char* mac_in;              /* "" with an AEAD cipher */
   const char* mac_out;
   int strict;
+  unsigned auth_method;            /* UVSSH_AUTH_* that logged in; 0 before */
+  int auth_trivial;                /* client: the server let us in without a */
+                                   /* password or a signature */
   uint64_t bytes_in, bytes_out, packets_in, packets_out, rekeys;
 } uvssh_session_info_t;
 

@@ -14,6 +14,7 @@ int uvssh__auth_init(struct auth* auth,
   queue_init(&auth->login->question.link);
   auth->login->pending.secret = 1;
   auth->login->secret.secret = 1;
+  auth->login->methods = UVSSH_AUTH_PASSWORD | UVSSH_AUTH_PUBLICKEY;
   return 0;
 }
 

@@ -53,9 +53,12 @@ struct login {
   const struct sign_alg* sign;
   struct buf secret;               /* the password, for its change */
   int has_secret;
+  unsigned method;                 /* what is tried */
+  unsigned methods;                /* that can continue, as we were told last */
   unsigned banner_bytes;
   unsigned banners;
-  struct question question;        /* both: the verdict; the new password */
+  struct question question;        /* both: the verdict; the new password, */
+                                   /* the signature */
 };
 
 struct auth {
@@ -65,6 +68,8 @@ struct auth {
   char* user;                      /* NULL: none yet */
   uvssh_key_t* key;                /* that signed, for uvssh_session_key() */
   unsigned late;                   /* requests after success */
+  unsigned method;                 /* UVSSH_AUTH_* that logged in */
+  int trivial;                     /* client: it asked for nothing */
   struct login* login;             /* NULL once logged in */
 };
 
@@ -93,7 +98,10 @@ void uvssh__auth_begin(struct auth* auth);
 int uvssh__auth_client_start(struct auth* auth,
                              uvssh_req_t* req,
                              const char* user,
+                             unsigned method,
                              uvssh_req_cb cb) MUST_CHECK;
+/* Client: the attempt is over; methods: what can continue. */
+void uvssh__auth_client_done(struct auth* auth, int status, unsigned methods);
 /* The fields of a USERAUTH_REQUEST up to the method's name. */
 struct buf* uvssh__auth_request(struct auth* auth, const char* method);
 void uvssh__auth_client_none(struct auth* auth);

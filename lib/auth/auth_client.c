@@ -41,7 +41,7 @@ struct buf* uvssh__auth_request(struct auth* auth, const char* method) {
   return m;
 }
 
-static void complete(struct auth* auth, int status, unsigned methods) {
+void uvssh__auth_client_done(struct auth* auth, int status, unsigned methods) {
   struct login* l = auth->login;
   uvssh_req_t* req = l->req;
 
@@ -66,19 +66,27 @@ int uvssh__on_userauth_failure(struct auth* auth, rd_t* m) {
   if (err != 0)
     return err;
   auth->phase = A_IDLE;
-  complete(auth, partial ? UVSSH_EPARTIAL : UVSSH_EAUTH,
-           uvssh__auth_methods_of(methods));
+  auth->login->methods = uvssh__auth_methods_of(methods);
+  uvssh__auth_client_done(auth, partial ? UVSSH_EPARTIAL : UVSSH_EAUTH,
+                          auth->login->methods);
   return 0;
 }
 
 int uvssh__on_userauth_success(struct auth* auth, rd_t* m) {
+  struct login* l = auth->login;
   int err = rd_end(m);
 
   if (err != 0)
     return err;
+  /* Lesson: a server that lets everybody in may then play the part of one that
+   * asks for a password. */
+  auth->method = l->method;
+  auth->trivial = auth->phase != A_SIGNED && !l->has_secret;
+  if (auth->trivial && auth->desk->config.refuse_trivial_auth)
+    return UVSSH_EAUTH;
   if (auth->phase == A_SIGNED)
-    auth->key = uvssh_key_ref(auth->login->key);
-  complete(auth, 0, 0);
+    auth->key = uvssh_key_ref(l->key);
+  uvssh__auth_client_done(auth, 0, 0);
   uvssh__auth_succeed(auth);
   return 0;
 }
@@ -132,7 +140,7 @@ static int on_new_password(struct question* q, const struct answer* a) {
 
   if (a->kind == ANSWER_REJECT) {
     auth->phase = A_IDLE;
-    complete(auth, UVSSH_EAUTH, 0);
+    uvssh__auth_client_done(auth, UVSSH_EAUTH, l->methods);
     return 0;
   }
   if (a->kind != ANSWER_ANSWERS || a->number != 1 || a->answers[0] == NULL)
@@ -188,6 +196,7 @@ int uvssh__on_userauth_60(struct auth* auth, rd_t* m) {
 int uvssh__auth_client_start(struct auth* auth,
                              uvssh_req_t* req,
                              const char* user,
+                             unsigned method,
                              uvssh_req_cb cb) {
   struct login* l = auth->login;
   char* copy;
@@ -197,6 +206,7 @@ int uvssh__auth_client_start(struct auth* auth,
     return UV_ENOTCONN;
   if (l->req != NULL)
     return UV_EBUSY;
+  l->method = method;
   copy = uvssh__strndup(user, strlen(user));
   if (copy == NULL)
     return UV_ENOMEM;
@@ -232,7 +242,7 @@ void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key) {
   l->sign = uvssh__sign_find(str_of(uvssh_key_name(key)));
   if (l->sign == NULL ||
       !uvssh__sig_alg_allowed(auth->transport, l->sign->name)) {
-    complete(auth, UVSSH_EAUTH, UVSSH_AUTH_PUBLICKEY);
+    uvssh__auth_client_done(auth, UVSSH_EAUTH, l->methods);
     return;
   }
   l->key = uvssh_key_ref(key);

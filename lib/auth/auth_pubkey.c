@@ -158,6 +158,65 @@ static int on_signed(struct auth* auth, int status, const struct key_job* j) {
   return 0;
 }
 
+/* ---- a signature from elsewhere ------------------------------------------ */
+
+static void refused(struct auth* auth) {
+  auth->phase = A_IDLE;
+  uvssh__auth_client_done(auth, UVSSH_EAUTH, auth->login->methods);
+}
+
+static int on_checked(struct auth* auth, int status, const struct key_job* j) {
+  if (status == 0)
+    return on_signed(auth, 0, j);
+  uvssh__log(&auth->desk->log, UVSSH_LOG_ERROR,
+             "a signature from outside does not fit its key");
+  refused(auth);
+  return 0;
+}
+
+static int on_signature(struct question* q, const struct answer* a) {
+  struct auth* auth = (struct auth*) q->owner;
+  struct login* l = auth->login;
+  int err;
+
+  if (a->kind != ANSWER_SIGNATURE && a->kind != ANSWER_REJECT)
+    return UV_EINVAL;
+  uvssh__question_close(q);
+  if (a->kind == ANSWER_REJECT) {
+    refused(auth);
+    return 0;
+  }
+  err = submit(auth, l->key, l->sign, &a->signature, on_checked);
+  if (err != 0)
+    desk_fail(auth->desk, err);
+  desk_wake(auth->desk);
+  return 0;
+}
+
+/* Meanwhile nothing is out, and the peer may say nothing of it. */
+static int ask_signer(struct auth* auth) {
+  struct login* l = auth->login;
+  struct buf data = { 0 };
+  uv_buf_t shown;
+  int err;
+
+  uvssh__auth_signed_data(auth, l->sign, l->key, &data);
+  l->question.owner = auth;
+  err = data.bad ? UV_ENOMEM : uvssh__question_open(&l->question, auth->desk,
+                                                    on_signature);
+  if (err == 0) {
+    auth->phase = A_IDLE;
+    shown = uv_buf_init((char*) data.base, (unsigned) data.len);
+    l->key->sign(l->key->sign_arg, l->sign->name, &shown, l->question.reply);
+  }
+  uvssh__buf_free(&data);
+  return err;
+}
+
 int uvssh__auth_publickey_sign(struct auth* auth) {
-  return submit(auth, auth->login->key, auth->login->sign, NULL, on_signed);
+  const struct login* l = auth->login;
+
+  return key_is_external(l->key)
+             ? ask_signer(auth)
+             : submit(auth, l->key, l->sign, NULL, on_signed);
 }

@@ -185,6 +185,7 @@ static void succeed(struct auth* auth) {
   }
   (void) uvssh__message(auth->transport, MSG_USERAUTH_SUCCESS);
   uvssh__send(auth->transport);
+  auth->method = a->method;
   uvssh__auth_succeed(auth);
 }
 

@@ -17,6 +17,7 @@ void uvssh_config_init(uvssh_config_t* config) {
     .auth_tries = 6,
     .auth_requests = 128,
     .auth_rejection_ms = 300,
+    .connect_timeout_ms = 30 * 1000,
     .ident_timeout_ms = 10 * 1000,
     .kex_timeout_ms = 20 * 1000,
     .login_timeout_ms = 60 * 1000,
@@ -34,6 +35,8 @@ void uvssh_config_init(uvssh_config_t* config) {
     .preauth_bytes = 256 * 1024,
     .preauth_packets = 1000,
     .session_bytes = 128 * 1024 * 1024,
+    .handle_bytes = 1024 * 1024,
+    .handle_messages = 4096,
   };
   *config = defaults;
 }
@@ -62,11 +65,11 @@ static int lists_ok(const uvssh_config_t* c) {
 }
 
 static int times_ok(const uvssh_config_t* c) {
-  return c->auth_rejection_ms < MS_MAX && c->ident_timeout_ms < MS_MAX &&
-         c->kex_timeout_ms < MS_MAX && c->login_timeout_ms < MS_MAX &&
-         c->reply_timeout_ms < MS_MAX && c->idle_timeout_ms < MS_MAX &&
-         c->linger_ms < MS_MAX && c->keepalive_ms < MS_MAX &&
-         c->rekey_ms < MS_MAX;
+  return c->auth_rejection_ms < MS_MAX && c->connect_timeout_ms < MS_MAX &&
+         c->ident_timeout_ms < MS_MAX && c->kex_timeout_ms < MS_MAX &&
+         c->login_timeout_ms < MS_MAX && c->reply_timeout_ms < MS_MAX &&
+         c->idle_timeout_ms < MS_MAX && c->linger_ms < MS_MAX &&
+         c->keepalive_ms < MS_MAX && c->rekey_ms < MS_MAX;
 }
 
 static int numbers_ok(const uvssh_config_t* c) {
@@ -76,7 +79,8 @@ static int numbers_ok(const uvssh_config_t* c) {
          c->rekey_packets <= PACKETS_MAX && c->source_prefix4 <= 32 &&
          c->source_prefix6 <= 128 &&
          c->session_bytes >= c->window_bytes && c->preauth_bytes >= 4096 &&
-         c->preauth_packets >= 16;
+         c->preauth_packets >= 16 && c->handle_bytes >= 1 &&
+         c->handle_messages >= 1;
 }
 
 int uvssh__config_check(const uvssh_config_t* c) {
@@ -148,10 +152,13 @@ void uvssh__config_update(uvssh_config_t* config, const uvssh_config_t* in) {
   updated.macs = config->macs;
   updated.compression = config->compression;
   updated.require_strict = config->require_strict;
+  updated.refuse_trivial_auth = config->refuse_trivial_auth;
   updated.preauth_total = config->preauth_total;
   updated.preauth_per_source = config->preauth_per_source;
   updated.source_prefix4 = config->source_prefix4;
   updated.source_prefix6 = config->source_prefix6;
+  updated.handle_bytes = config->handle_bytes;
+  updated.handle_messages = config->handle_messages;
   updated.log_level = config->log_level;
   updated.log = config->log;
   updated.log_arg = config->log_arg;

@@ -120,6 +120,7 @@ enum answer_kind {
   ANSWER_PARTIAL,
   ANSWER_PROMPT,
   ANSWER_ANSWERS,
+  ANSWER_SIGNATURE,
   ANSWER_CHANNEL,
   ANSWER_NO_CHANNEL
 };
@@ -131,6 +132,7 @@ struct answer {
   const char* text;                /* NO_CHANNEL */
   const uvssh_prompts_t* form;     /* PROMPT */
   const char* const* answers;      /* ANSWERS */
+  str_t signature;                 /* SIGNATURE */
   uvssh_channel_t* channel;        /* CHANNEL */
   const uvssh_channel_handlers_t* handlers;
 };

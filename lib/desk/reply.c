@@ -50,6 +50,14 @@ int uvssh_reply_answers(uvssh_reply_t reply,
   return answers == NULL && count != 0 ? UV_EINVAL : give(reply, &a);
 }
 
+int uvssh_reply_signature(uvssh_reply_t reply,
+                          const void* signature,
+                          size_t len) {
+  struct answer a = { .kind = ANSWER_SIGNATURE,
+                      .signature = { (const uint8_t*) signature, len } };
+  return signature == NULL ? UV_EINVAL : give(reply, &a);
+}
+
 uvssh_session_t* uvssh_reply_session(uvssh_reply_t reply) {
   struct question* q;
   return find(reply, &q) == 0 ? q->desk->pub : NULL;

@@ -103,8 +103,31 @@ uvssh_key_t* uvssh_key_ref(uvssh_key_t* key) {
 void uvssh_key_unref(uvssh_key_t* key) {
   if (key == NULL || __atomic_sub_fetch(&key->refs, 1, __ATOMIC_ACQ_REL) != 0)
     return;
+  if (key->release != NULL)
+    key->release(key->sign_arg);
   key->type->wipe(key->state);
   uvssh__free_secret(key, key->size);
+}
+
+int uvssh_key_external(uvssh_key_t** key,
+                       const uvssh_key_t* public_half,
+                       uvssh_sign_cb sign,
+                       void* arg,
+                       void (*release)(void* arg)) {
+  str_t blob;
+  int err;
+
+  if (key == NULL || public_half == NULL || sign == NULL)
+    return UV_EINVAL;
+  blob.base = public_half->blob;
+  blob.len = public_half->blob_len;
+  err = uvssh__key_from_blob(key, blob);
+  if (err != 0)
+    return err;
+  (*key)->sign = sign;
+  (*key)->sign_arg = arg;
+  (*key)->release = release;
+  return 0;
 }
 
 int uvssh__key_from_blob(uvssh_key_t** key, str_t blob) {
@@ -212,7 +235,8 @@ int uvssh__key_verify(const uvssh_key_t* key,
 /* ---- what people see ----------------------------------------------------- */
 
 int uvssh_key_has_secret(const uvssh_key_t* key) {
-  return key != NULL && key->type->has_secret(key->state);
+  return key != NULL &&
+         (key_is_external(key) || key->type->has_secret(key->state));
 }
 
 int uvssh_key_equal(const uvssh_key_t* a, const uvssh_key_t* b) {

@@ -23,7 +23,15 @@ struct uvssh_key_s {
   size_t blob_len;
   size_t size;                     /* of the block */
   unsigned refs;                   /* atomic */
+  uvssh_sign_cb sign;              /* the secret is elsewhere; or NULL */
+  void* sign_arg;
+  void (*release)(void* arg);      /* or NULL */
 };
+
+/* 1 when its signatures come from uvssh_key_external()'s function. */
+static inline int key_is_external(const uvssh_key_t* key) {
+  return key->sign != NULL;
+}
 
 struct key_type {                  /* one row: one type of key */
   const char* name;                /* as in its blob: "ssh-ed25519" */

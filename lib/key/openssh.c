@@ -270,7 +270,7 @@ int uvssh__key_write(const uvssh_key_t* key,
   struct buf base64 = { .secret = 1 };
   int bad;
 
-  if (!uvssh_key_has_secret(key))
+  if (!uvssh_key_has_secret(key) || key_is_external(key))
     return UV_EINVAL;
   text->secret = 1;
   write_container(key, comment == NULL ? "" : comment, &bytes);

@@ -3,6 +3,7 @@
  * In peace: what is queued leaves (E_EMPTYING), DISCONNECT leaves and the peer
  * closes, or linger_ms have passed (E_SAYING); the transport is closed.
  * By a failure: the same from E_SAYING on.
+ * It was never reached: nothing is said either.
  * The wire is gone: nothing is said; what readers that had begun still hold
  * may be read (E_READERS).
  *
@@ -30,6 +31,7 @@ static unsigned reason_for(int err) {
     case UVSSH_ESERVICE:
       return UVSSH_DISCONNECT_SERVICE_NOT_AVAILABLE;
     case UVSSH_EAUTH:
+    case UVSSH_EPARTIAL:
       return UVSSH_DISCONNECT_NO_MORE_AUTH;
     case UV_ETIMEDOUT:
       return UVSSH_DISCONNECT_BY_APPLICATION;
@@ -89,7 +91,7 @@ void uvssh__session_fail(struct session* s, int err) {
     s->end_text = s->transport.peer_text;
     s->transport.peer_text = NULL;
   }
-  if (reason == 0 || s->lost) {
+  if (reason == 0 || s->lost || s->unwritable) {
     uvssh__session_gone(s, err);
   } else if (s->transport.phase == T_IDENT) {
     s->end.reason = reason;        /* no packet of ours would be understood */
@@ -102,8 +104,9 @@ void uvssh__session_fail(struct session* s, int err) {
 /* Readers that had begun keep what they hold; everything else goes. */
 void uvssh__session_gone(struct session* s, int status) {
   s->lost = status;
-  if (status == UV_EOF && s->transport.phase == T_IDENT)
-    status = UVSSH_ENOBANNER;
+  if (s->transport.phase == T_IDENT &&
+      (status == UV_EOF || status == UV_ECONNRESET || status == UV_EPIPE))
+    status = UVSSH_ENOBANNER;      /* reset: our words came too late for it */
   note(s, status, 1);
   stop(s, E_READERS);
   uvssh__conn_drain(&s->conn, status);
@@ -136,6 +139,18 @@ void uvssh__session_drop(struct session* s, int status) {
   stop(s, E_CLOSE);
 }
 
+void uvssh__session_unreached(struct session* s, int err, const char* text) {
+  if (s->ending >= E_CLOSE)
+    return;
+  uvssh__log(&s->desk.log, UVSSH_LOG_ERROR, "session ends: %s", text);
+  note(s, err, 0);
+  s->end_text = uvssh__strndup(text, strlen(text));
+  stop(s, E_CLOSE);
+  if (s->start_req != NULL)        /* closing may take longer than this */
+    uvssh__request_done(&s->desk, s->start_req, err);
+  s->start_req = NULL;
+}
+
 void uvssh__session_end_step(struct session* s) {
   int late = s->linger_at <= desk_now(&s->desk);
 
@@ -145,7 +160,7 @@ void uvssh__session_end_step(struct session* s) {
         say(s, s->say_reason, s->say_text);
       break;
     case E_SAYING:
-      if (late || s->lost)
+      if (late || s->lost || s->unwritable)
         stop(s, E_CLOSE);
       break;
     case E_READERS:

@@ -9,6 +9,9 @@
  * login until on_ready. */
 #include "session/session.h"
 
+/* The kernel gives what came before a reset at once, if at all. */
+enum { LAST_WORDS_MS = 200 };
+
 int uvssh__session_init(struct session* s,
                         const uvssh_session_handlers_t* handlers,
                         const struct hostkeys* hostkeys) {
@@ -214,6 +217,23 @@ void uvssh__session_lost(struct session* s, int status) {
   desk_wake(&s->desk);
 }
 
+void uvssh__session_unwritable(struct session* s, int status) {
+  if (s->lost || s->unwritable)
+    return;
+  s->unwritable = status;
+  s->unwritable_until = desk_now(&s->desk) + LAST_WORDS_MS;
+  if (s->ending > E_EMPTYING)
+    uvssh__session_lost(s, status);
+  desk_wake(&s->desk);
+}
+
+static void end_if_unwritable(struct session* s) {
+  if (s->unwritable && !s->lost &&
+      (desk_now(&s->desk) >= s->unwritable_until ||
+       uvssh__replies_pile_up(&s->transport)))
+    uvssh__session_lost(s, s->unwritable);
+}
+
 void uvssh__session_job(struct session* s, struct job* job) {
   int err = uvssh__job_finish(job);
 
@@ -272,6 +292,7 @@ static void turn_running(struct session* s) {
     return;
   tell_ready(s);
   resume_input(s);
+  end_if_unwritable(s);
   end_if_lost(s);
   complete_start(s);
   complete_rekey(s);
@@ -294,7 +315,7 @@ void uvssh__session_turn(struct session* s) {
 /* ---- out ----------------------------------------------------------------- */
 
 int uvssh__session_output(struct session* s, uv_buf_t* out) {
-  if (s->lost || s->ending >= E_READERS || !s->started)
+  if (s->lost || s->unwritable || s->ending >= E_READERS || !s->started)
     return 0;
   return uvssh__output_next(&s->transport, out);
 }

@@ -55,6 +55,9 @@ struct session {
   enum ending ending;
   int lost;                        /* why the transport moves nothing more; */
                                    /* 0: it does */
+  int unwritable;                  /* why it takes nothing more, while what */
+                                   /* has come is still read; 0: it does */
+  uint64_t unwritable_until;       /* ms */
   int deaf;                        /* E_SAYING: input is not looked at either */
   int started;
   int told_ready;                  /* on_ready has come */
@@ -91,6 +94,9 @@ void uvssh__session_start(struct session* s);
 void uvssh__session_feed(struct session* s, uint8_t* bytes, size_t n);
 /* status: UV_EOF, UV_ECONNRESET, ...: nothing more will come or go. */
 void uvssh__session_lost(struct session* s, int status);
+/* The same of writing only: what the peer said before may still come, and says
+ * more than this status; but not for long. */
+void uvssh__session_unwritable(struct session* s, int status);
 /* What is due. */
 void uvssh__session_turn(struct session* s);
 /* 1 while bytes of the peer are wanted. */
@@ -121,6 +127,8 @@ void uvssh__session_disconnect(struct session* s,
 void uvssh__session_gone(struct session* s, int status);
 /* Close without a word. */
 void uvssh__session_drop(struct session* s, int status);
+/* There is no transport, and will be none. text: escaped, copied. */
+void uvssh__session_unreached(struct session* s, int err, const char* text);
 /* Moves an end that has begun on, where what it waits for has come. */
 void uvssh__session_end_step(struct session* s);
 /* What is due by time; may fail the session. */

@@ -170,6 +170,7 @@ int uvssh_channel_open(uvssh_req_t* req,
 static int attempt(uvssh_req_t* req,
                    uvssh_session_t* session,
                    const char* user,
+                   unsigned method,
                    uvssh_req_cb cb,
                    struct auth** auth) {
   struct session* s = running(session);
@@ -179,7 +180,7 @@ static int attempt(uvssh_req_t* req,
   if (s == NULL || s->desk.logged_in)
     return UV_ENOTCONN;
   *auth = &s->auth;
-  return uvssh__auth_client_start(*auth, req, user, cb);
+  return uvssh__auth_client_start(*auth, req, user, method, cb);
 }
 
 int uvssh_auth_none(uvssh_req_t* req,
@@ -187,7 +188,7 @@ int uvssh_auth_none(uvssh_req_t* req,
                     const char* user,
                     uvssh_req_cb cb) {
   struct auth* auth;
-  int err = attempt(req, session, user, cb, &auth);
+  int err = attempt(req, session, user, UVSSH_AUTH_NONE, cb, &auth);
 
   if (err == 0)
     uvssh__auth_client_none(auth);
@@ -202,7 +203,7 @@ int uvssh_auth_password(uvssh_req_t* req,
   struct auth* auth;
   int err = password == NULL || strlen(password) > TEXT_MAX
                 ? UV_EINVAL
-                : attempt(req, session, user, cb, &auth);
+                : attempt(req, session, user, UVSSH_AUTH_PASSWORD, cb, &auth);
 
   if (err == 0)
     uvssh__auth_client_password(auth, password);
@@ -217,7 +218,7 @@ int uvssh_auth_publickey(uvssh_req_t* req,
   struct auth* auth;
   int err = key == NULL || !uvssh_key_has_secret(key)
                 ? UV_EINVAL
-                : attempt(req, session, user, cb, &auth);
+                : attempt(req, session, user, UVSSH_AUTH_PUBLICKEY, cb, &auth);
 
   if (err == 0)
     uvssh__auth_client_publickey(auth, key);
@@ -288,6 +289,8 @@ void uvssh_session_info(const uvssh_session_t* session,
   info->mac_in = mac_name(&t->in);
   info->mac_out = mac_name(&t->out);
   info->strict = t->strict;
+  info->auth_method = s->auth.method;
+  info->auth_trivial = s->auth.trivial;
   info->bytes_in = t->in.bytes;
   info->bytes_out = t->out.bytes;
   info->packets_in = t->in.packets;

@@ -87,6 +87,8 @@ uint64_t uvssh__session_deadline(const struct session* s) {
     first = s->linger_at;
   if (s->ending > E_EMPTYING)
     return first;
+  if (s->unwritable && !s->lost)
+    first = least(first, s->unwritable_until);
   first = least(first, exchange_deadline(s));
   first = least(first, login_deadline(s));
   first = least(first, running_deadline(s));

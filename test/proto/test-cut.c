@@ -16,6 +16,7 @@ static void check_cut(const struct side* s, int is_sender, enum cut cut) {
           s->end.status == UVSSH_EDISCONNECT);
   else if (cut == CUT_RESET)
     CHECK(s->end.status == UV_ECONNRESET || s->end.status == UV_EOF ||
+          s->end.status == UVSSH_ENOBANNER ||
           s->end.status == UVSSH_EDISCONNECT);
   else
     CHECK(s->end.status == UV_EOF || s->end.status == UVSSH_ENOBANNER ||

@@ -169,3 +169,76 @@ TEST(sec_105_text_of_disconnect_is_harmless) {
     CHECK(p->side->end.text[i] >= 32 && p->side->end.text[i] < 127);
   peer_end(p);
 }
+
+/* ---- the peer takes nothing more, and may have said why ------------------- */
+
+static void say_disconnect(struct peer* p) {
+  struct buf* m = peer_message(p, MSG_DISCONNECT);
+
+  wr_u32(m, UVSSH_DISCONNECT_BY_APPLICATION);
+  wr_cstr(m, "bye");
+  wr_cstr(m, "");
+  peer_send(p);
+}
+
+TEST(unwritable_still_hears_why) {
+  uint32_t id;
+  struct peer* p = begin(100, &id);
+
+  CHECK_EQ(uvssh_channel_send(served(p), 0, "abc", 3), 0);
+  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  CHECK_EQ(uvssh_channel_send(served(p), 0, "def", 3), 0);
+  say_disconnect(p);
+  peer_hang_up(p);
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(p->side->closes, 1);
+  CHECK_EQ(p->side->end.status, UVSSH_EDISCONNECT);
+  CHECK_EQ(p->side->end.reason, UVSSH_DISCONNECT_BY_APPLICATION);
+  CHECK_STR(p->side->end.text, "bye");
+  peer_end(p);
+}
+
+TEST(unwritable_does_not_wait_for_long) {
+  uint32_t id;
+  struct peer* p = begin(100, &id);
+
+  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  uvssh__session_unwritable(&p->side->session, UV_ECONNRESET);
+  pipe_sleep(&p->app->pipe, 199);
+  CHECK_EQ(p->side->closes, 0);
+  pipe_sleep(&p->app->pipe, 1);
+  CHECK_EQ(p->side->closes, 1);
+  CHECK_EQ(p->side->end.status, UV_EPIPE);
+  CHECK_EQ(p->side->end.by_peer, 1);
+  peer_end(p);
+}
+
+/* What fails meanwhile, or is ended by the user, waits for nobody. */
+TEST(unwritable_and_ending) {
+  uint32_t id;
+  struct peer* p = begin(100, &id);
+
+  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  peer_send_bytes(p, "\x5f", 1);   /* an EXTENDED_DATA that is cut */
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(p->side->closes, 1);
+  CHECK_EQ(p->side->end.status, UVSSH_EMESSAGE);
+  peer_again(p);
+  peer_open(p);
+  peer_reach_open(p);
+  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  CHECK_EQ(uvssh_session_disconnect(&p->side->pub, 11, ""), 0);
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(p->side->closes, 1);
+  CHECK_EQ(p->side->end.status, 0);
+  peer_again(p);
+  peer_open(p);
+  peer_reach_open(p);
+  CHECK_EQ(uvssh_session_disconnect(&p->side->pub, 11, ""), 0);
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(p->side->closes, 0);    /* it waits for the peer's end ... */
+  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(p->side->closes, 1);    /* ... which this is */
+  peer_end(p);
+}
