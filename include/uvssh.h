@@ -21,10 +21,10 @@
  *   breaks this is refused before you are asked), but any other byte may
  *   occur: uvssh_escape() before it meets a terminal or a log. No pointer to
  *   text is NULL unless a comment says so. Ports are 0..65535.
- * - Everything belongs to the loop's thread, except keys, and functions that
- *   touch no object.
+ * - Everything belongs to the loop's thread, except keys and handles, which any
+ *   thread may use, and functions that touch no object.
  * - The library keeps nothing open in a loop that has no server and no session
- *   of ours left, so uv_loop_close() then succeeds. */
+ *   of ours left, and no clock of a test's, so uv_loop_close() then succeeds. */
 #ifndef UVSSH_H
 #define UVSSH_H
 
@@ -32,12 +32,15 @@
 #include "uvssh/errno.h"
 #include "uvssh/types.h"
 #include "uvssh/key.h"
+#include "uvssh/clock.h"
 #include "uvssh/config.h"
 #include "uvssh/transport.h"
 #include "uvssh/session.h"
 #include "uvssh/reply.h"
 #include "uvssh/channel.h"
 #include "uvssh/server.h"
+#include "uvssh/known_hosts.h"
 #include "uvssh/client.h"
+#include "uvssh/handle.h"
 
 #endif

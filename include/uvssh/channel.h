@@ -95,7 +95,8 @@ typedef void (*uvssh_read_cb)(uvssh_channel_t* channel,
  * handlers  copied
  * cb        once; 0; UVSSH_EOPEN (result: UVSSH_OPEN_*, text); UV_ECANCELED
  *           closed meanwhile; what ended the session
- * return    0; UV_EINVAL; UV_EBUSY in use; UV_ENOTCONN not logged in;
+ * return    0; UV_EINVAL, also for what this role does not ask; UV_EBUSY in
+ *           use; UV_ENOTCONN not logged in;
  *           UVSSH_ELIMIT too many channels; UV_ENOBUFS too much waits to
  *           leave; UV_ENOMEM, also when session_bytes leave no window
  * thread    loop      inside callbacks: yes      RFC 4254 5.1      since 0.1
@@ -164,7 +165,8 @@ UVSSH_EXTERN int uvssh_channel_exec(uvssh_req_t* req,
  * begun and is stopped, what is held outlives the peer; on_close waits then.
  *
  * cb      not inside this call
- * return  0; UV_EINVAL cb is NULL; UV_ENOTCONN not open; UV_EBUSY a relay reads
+ * return  0; UV_EINVAL cb is NULL; UV_ENOTCONN not open; UV_EBUSY a relay or
+ *         a transport reads
  * thread  loop      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_channel_read_start(uvssh_channel_t* channel,

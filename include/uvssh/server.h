@@ -40,6 +40,7 @@ UVSSH_EXTERN int uvssh_server_init(uv_loop_t* loop,
  *
  * key     kept
  * return  0; UV_EINVAL it has no secret, or there is one of its type;
+ *         UV_ENOTSUP its secret is elsewhere (uvssh_key_external());
  *         UV_ENOTCONN not open
  * thread  loop      inside callbacks: yes      since 0.1
  */

@@ -17,8 +17,12 @@ typedef struct uvssh_transport_s uvssh_transport_t;
 typedef struct uvssh_req_s uvssh_req_t;
 typedef struct uvssh_payload_s uvssh_payload_t;
 
-/* Opaque, immutable, reference counted, usable from any thread. */
+/* Plain data, one thread at a time. */
+typedef struct uvssh_known_hosts_s uvssh_known_hosts_t;
+
+/* Opaque, reference counted, usable from any thread. */
 typedef struct uvssh_key_s uvssh_key_t;
+typedef struct uvssh_handle_s uvssh_handle_t;
 
 /* The right to answer one question of the peer, once, now or later, on the
  * loop's thread. A value that points at nothing: copy it, keep it, drop it.

@@ -233,6 +233,7 @@ static void fail_sent(struct channel* ch, int status) {
 void uvssh__channel_finish(struct channel* ch, int status) {
   struct conn* c = ch->conn;
   uvssh_channel_t* pub = ch->pub;
+  struct holder* holder;
   int was_open = ch->open;
   int pending = status == 0 ? UV_ECANCELED : status;
 
@@ -256,6 +257,10 @@ void uvssh__channel_finish(struct channel* ch, int status) {
   uvssh__requests_run(c->desk);
   if (!was_open)
     return;
+  holder = ch->holder;
+  ch->holder = NULL;
+  if (holder != NULL)
+    holder->gone(holder, status);
   pub->impl = ch->pub = NULL;
   if (ch->on.on_close != NULL)
     ch->on.on_close(pub, status);

@@ -225,6 +225,14 @@ static struct channel* readable(const uvssh_channel_t* channel) {
   return ch == NULL || !ch->open || ch->closing ? NULL : ch;
 }
 
+void uvssh__channel_read(struct channel* ch, uvssh_read_cb cb) {
+  ch->read = cb;
+  ch->reading = 1;
+  ch->began = 1;
+  if (ch->held != NULL || ch->eof_in || ch->conn->draining)
+    uvssh__channel_touch(ch);
+}
+
 int uvssh_channel_read_start(uvssh_channel_t* channel, uvssh_read_cb cb) {
   struct channel* ch = readable(channel);
 
@@ -232,13 +240,9 @@ int uvssh_channel_read_start(uvssh_channel_t* channel, uvssh_read_cb cb) {
     return UV_EINVAL;
   if (ch == NULL)
     return UV_ENOTCONN;
-  if (ch->relay_to != NULL)
+  if (ch->relay_to != NULL || ch->holder != NULL)
     return UV_EBUSY;
-  ch->read = cb;
-  ch->reading = 1;
-  ch->began = 1;
-  if (ch->held != NULL || ch->eof_in || ch->conn->draining)
-    uvssh__channel_touch(ch);
+  uvssh__channel_read(ch, cb);
   return 0;
 }
 
@@ -247,7 +251,7 @@ int uvssh_channel_read_stop(uvssh_channel_t* channel) {
 
   if (ch == NULL)
     return UV_ENOTCONN;
-  if (ch->relay_to == NULL)
+  if (ch->relay_to == NULL && ch->holder == NULL)
     ch->reading = 0;
   return 0;
 }

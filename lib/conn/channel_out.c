@@ -129,6 +129,13 @@ void uvssh__channel_queue_item(struct channel* ch,
   mark_ready(ch);
 }
 
+void uvssh__copy_release(struct copy* copy) {
+  if (copy->release != NULL)
+    copy->release(copy);
+  else
+    uvssh__free(copy);
+}
+
 /* Sealed, or given up. Completion of a write waits for the transport. */
 static void item_done(struct channel* ch, struct item* item, int status) {
   struct request* r;
@@ -136,7 +143,7 @@ static void item_done(struct channel* ch, struct item* item, int status) {
   queue_remove(&item->link);
   switch (item->kind) {
     case ITEM_COPY:
-      uvssh__free(CONTAINER_OF(item, struct copy, item));
+      uvssh__copy_release(CONTAINER_OF(item, struct copy, item));
       return;
     case ITEM_PAYLOAD:
       uvssh_payload_unref(CONTAINER_OF(item, struct shared, item)->payload);

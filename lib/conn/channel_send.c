@@ -57,6 +57,25 @@ int uvssh__channel_queue_copy(struct channel* ch,
   return 0;
 }
 
+void uvssh__channel_queue_given(struct conn* c,
+                                uint32_t id,
+                                struct copy* copy) {
+  struct channel* ch = uvssh__mux_find(c, id);
+
+  if (ch == NULL || uvssh__channel_live(ch->pub) == NULL || ch->eof_queued) {
+    uvssh__copy_release(copy);
+    return;
+  }
+  copy->done = uvssh__channel_seal_now(ch, copy->item.stream, copy->data,
+                                       copy->len);
+  if (copy->done == copy->len) {
+    uvssh__copy_release(copy);
+    return;
+  }
+  uvssh__channel_count_in(ch, copy->len - copy->done);
+  uvssh__channel_queue_item(ch, &copy->item, ITEM_COPY);
+}
+
 /* May data of this stream be queued? 0 or a code. */
 static int may_send(const uvssh_channel_t* channel,
                     int stream,
@@ -146,6 +165,25 @@ static int copy_bufs(struct request* r, const uv_buf_t bufs[], unsigned count) {
   return 0;
 }
 
+int uvssh__channel_write(uvssh_req_t* req,
+                         struct channel* ch,
+                         int stream,
+                         const uv_buf_t bufs[],
+                         unsigned nbufs,
+                         uvssh_req_cb cb) {
+  struct request* r = request_of(req);
+  int err;
+
+  uvssh__request_begin(req, ch->conn->desk, ch->pub, cb);
+  err = copy_bufs(r, bufs, nbufs);
+  if (err != 0)
+    return err;
+  r->item.stream = (uint8_t) stream;
+  uvssh__channel_count_in(ch, uvssh__write_left(r));
+  uvssh__channel_queue_item(ch, &r->item, ITEM_WRITE);
+  return 0;
+}
+
 int uvssh_channel_write(uvssh_req_t* req,
                         uvssh_channel_t* channel,
                         int stream,
@@ -153,7 +191,6 @@ int uvssh_channel_write(uvssh_req_t* req,
                         unsigned nbufs,
                         uvssh_req_cb cb) {
   struct channel* ch;
-  struct request* r;
   int err = may_send(channel, stream, &ch);
 
   if (err != 0)
@@ -162,15 +199,7 @@ int uvssh_channel_write(uvssh_req_t* req,
     return UV_EINVAL;
   if (ch->conn->desk->queued >= ch->conn->desk->config.session_bytes)
     return UV_ENOBUFS;
-  uvssh__request_begin(req, ch->conn->desk, channel, cb);
-  r = request_of(req);
-  err = copy_bufs(r, bufs, nbufs);
-  if (err != 0)
-    return err;
-  r->item.stream = (uint8_t) stream;
-  uvssh__channel_count_in(ch, uvssh__write_left(r));
-  uvssh__channel_queue_item(ch, &r->item, ITEM_WRITE);
-  return 0;
+  return uvssh__channel_write(req, ch, stream, bufs, nbufs, cb);
 }
 
 size_t uvssh_channel_queue_size(const uvssh_channel_t* channel) {

@@ -1,6 +1,7 @@
 /* conn.h: the connection protocol, RFC 4254: channels, requests, windows.
  *
  *   mux.c          ids, the table of channels, open, confirm, refuse
+ *   open_kinds.c   the table of channel types: one row each
  *   channel.c      one channel's life: states, the order of its end
  *   channel_in.c   its window, held bytes, the reader
  *   channel_out.c  its write queue, and packets made from it
@@ -40,6 +41,8 @@ struct copy {
   size_t cap;
   size_t len;
   size_t done;
+  void (*release)(struct copy* copy);  /* when it has left, or was dropped; */
+                                   /* NULL: uvssh__free() */
   uint8_t data[];
 };
 
@@ -61,6 +64,10 @@ struct chunk {                     /* bytes held for a reader */
   size_t cap;
   size_t len;
   uint8_t data[];
+};
+
+struct holder {                    /* who reads and writes for the owner */
+  void (*gone)(struct holder* holder, int status);  /* the last it hears */
 };
 
 struct channel {
@@ -116,6 +123,7 @@ struct channel {
   struct channel* relay_to;        /* our reader, instead of `read` */
   struct channel* relay_from;      /* who writes to us */
   uvssh_req_t* relay_req;
+  struct holder* holder;           /* NULL: nobody */
 
   struct queue ready;              /* on conn->ready: has something to seal */
   struct queue work;               /* on conn->work: has something to tell */
@@ -178,6 +186,25 @@ int uvssh__on_channel_open(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_channel_confirmation(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_channel_failure_open(struct conn* c, rd_t* m) MUST_CHECK;
 
+/* ---- open_kinds.c -------------------------------------------------------- */
+
+struct open_kind {
+  const char* name;                /* NULL: any name@domain */
+  uvssh_channel_type type;
+  int to_server;                   /* who may be asked */
+  int to_client;
+  /* The fields behind the maximum packet size. Text stays in place. */
+  void (*read)(rd_t* m, uvssh_channel_open_t* what);
+  int (*check)(const uvssh_channel_open_t* what);  /* 0, UV_EINVAL */
+  void (*write)(struct buf* m, const uvssh_channel_open_t* what);
+};
+
+const struct open_kind* uvssh__open_kind(str_t name);  /* never NULL */
+/* NULL: there is no such type. */
+const struct open_kind* uvssh__open_kind_of(const uvssh_channel_open_t* what);
+/* 1: what a client gets only where it has asked for it, and ours never has. */
+int uvssh__open_is_unasked(str_t name);
+
 /* ---- channel.c ----------------------------------------------------------- */
 
 struct channel* uvssh__channel_new(struct conn* c,
@@ -206,6 +233,8 @@ int uvssh__on_channel_close(struct conn* c, rd_t* m) MUST_CHECK;
 
 int uvssh__on_channel_data(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_channel_extended_data(struct conn* c, rd_t* m) MUST_CHECK;
+/* Begins to read; cb not inside this call. */
+void uvssh__channel_read(struct channel* ch, uvssh_read_cb cb);
 /* Gives the reader what is held, and the end where it has come. */
 void uvssh__channel_deliver(struct channel* ch);
 void uvssh__channel_give_credit(struct channel* ch);
@@ -225,6 +254,7 @@ size_t uvssh__channel_seal_now(struct channel* ch,
                                const uint8_t* base,
                                size_t len);
 void uvssh__channel_count_in(struct channel* ch, size_t n);
+void uvssh__copy_release(struct copy* copy);
 /* Of a write: bytes that are left; and on to the next buffer that has some. */
 size_t uvssh__write_left(const struct request* r);
 void uvssh__write_skip_empty(struct request* r);
@@ -233,6 +263,18 @@ int uvssh__channel_queue_copy(struct channel* ch,
                               int stream,
                               const uint8_t* base,
                               size_t len) MUST_CHECK;
+/* The same of bytes that lie in a full copy with an owner: given. A channel
+ * that takes none any more drops them. */
+void uvssh__channel_queue_given(struct conn* c,
+                                uint32_t id,
+                                struct copy* copy);
+/* uvssh_channel_write() without session_bytes, on a live channel before EOF. */
+int uvssh__channel_write(uvssh_req_t* req,
+                         struct channel* ch,
+                         int stream,
+                         const uv_buf_t bufs[],
+                         unsigned nbufs,
+                         uvssh_req_cb cb) MUST_CHECK;
 void uvssh__channel_queue_item(struct channel* ch,
                                struct item* item,
                                enum item_kind kind);

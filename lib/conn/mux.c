@@ -222,85 +222,61 @@ static int ask(struct conn* c,
   return 0;
 }
 
-/* One row a kind of channel that a peer may ask for. */
-static const struct {
-  const char* name;
-  uvssh_channel_type type;
-  int to_server;
-  int to_client;
-} kinds[] = {
-  { "session", UVSSH_CHANNEL_SESSION, 1, 0 },  /* RFC 4254 section 6.1 */
-};
-
 /* 0: may be put to the user; or an UVSSH_OPEN_*. */
-static unsigned look_up(const struct conn* c,
-                        str_t name,
-                        uvssh_channel_open_t* what) {
-  size_t i;
-
-  for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-    if (!str_is(name, kinds[i].name))
-      continue;
-    what->type = kinds[i].type;
-    return (c->desk->is_server ? kinds[i].to_server : kinds[i].to_client)
-               ? 0
-               : UVSSH_OPEN_PROHIBITED;
-  }
-  what->type = UVSSH_CHANNEL_OTHER;
+static unsigned may_ask(const struct conn* c,
+                        const struct open_kind* k,
+                        str_t name) {
+  if (!(c->desk->is_server ? k->to_server : k->to_client))
+    return UVSSH_OPEN_PROHIBITED;
+  if (k->name != NULL)
+    return 0;
+  if (!c->desk->is_server && uvssh__open_is_unasked(name))
+    return UVSSH_OPEN_PROHIBITED;
   return name.len != 0 && memchr(name.base, '@', name.len) != NULL
              ? 0
              : UVSSH_OPEN_UNKNOWN_TYPE;
+}
+
+/* 0 as above: there is room, and somebody who may be asked. */
+static unsigned can_ask(const struct conn* c, const struct open_kind* k) {
+  if (c->count + c->open_count >= c->desk->config.channels)
+    return UVSSH_OPEN_SHORTAGE;
+  if (c->desk->leaving)
+    return UVSSH_OPEN_PROHIBITED;
+  if (c->desk->on.on_channel != NULL)
+    return 0;
+  return k->name == NULL ? UVSSH_OPEN_UNKNOWN_TYPE : UVSSH_OPEN_PROHIBITED;
 }
 
 int uvssh__on_channel_open(struct conn* c, rd_t* m) {
   str_t type = rd_text(m);         /* channel type in US-ASCII only */
   struct open o = { .peer_id = rd_u32(m) };  /* sender channel */
   uvssh_channel_open_t what = { .name = "" };
+  const struct open_kind* k = uvssh__open_kind(type);
   unsigned no;
-  str_t rest;
 
   o.window = rd_u32(m);            /* initial window size */
   o.packet = rd_u32(m);            /* maximum packet size */
-  rest = rd_rest(m);               /* channel type specific data */
-  if (m->bad)
+  k->read(m, &what);               /* channel type specific data */
+  if (rd_end(m) != 0)
     return UVSSH_EMESSAGE;
-  no = look_up(c, type, &what);
-  if (what.type == UVSSH_CHANNEL_SESSION && rest.len != 0)
-    return UVSSH_EMESSAGE;
+  no = may_ask(c, k, type);
   if (no == 0 && o.packet < PACKET_LEAST)
     return UVSSH_EMESSAGE;
-  if (no == 0 && c->count + c->open_count >= c->desk->config.channels)
-    no = UVSSH_OPEN_SHORTAGE;
-  if (no == 0 && c->desk->leaving)
-    no = UVSSH_OPEN_PROHIBITED;
-  if (no == 0 && c->desk->on.on_channel == NULL)
-    no = what.type == UVSSH_CHANNEL_OTHER ? UVSSH_OPEN_UNKNOWN_TYPE
-                                          : UVSSH_OPEN_PROHIBITED;
+  if (no == 0)
+    no = can_ask(c, k);
   if (no != 0) {
     refuse(c, o.peer_id, no,
            no == UVSSH_OPEN_SHORTAGE ? "too many channels" : "refused");
     return 0;
   }
-  if (what.type == UVSSH_CHANNEL_OTHER) {
+  what.type = k->type;
+  if (k->name == NULL)
     what.name = text_at(type);
-    what.extra = rest.base;
-    what.extra_len = rest.len;
-  }
   return ask(c, &o, &what);
 }
 
 /* ---- we open ------------------------------------------------------------- */
-
-static const char* name_of(const uvssh_channel_open_t* what) {
-  size_t i;
-
-  if (what->type == UVSSH_CHANNEL_OTHER)
-    return what->name;
-  for (i = 0; i < ARRAY_SIZE(kinds); i++)
-    if (kinds[i].type == what->type)
-      return kinds[i].name;
-  return NULL;
-}
 
 int uvssh__channel_open(struct conn* c,
                         uvssh_req_t* req,
@@ -308,12 +284,12 @@ int uvssh__channel_open(struct conn* c,
                         const uvssh_channel_open_t* what,
                         const uvssh_channel_handlers_t* handlers,
                         uvssh_req_cb cb) {
-  const char* name = name_of(what);
+  const struct open_kind* k = uvssh__open_kind_of(what);
   struct channel* ch;
   struct buf* m;
 
-  if (name == NULL || (what->extra == NULL && what->extra_len != 0) ||
-      what->extra_len > DATA_MAX || strlen(name) > NAME_BYTES_MAX)
+  if (k == NULL || k->check(what) != 0 ||
+      !(c->desk->is_server ? k->to_client : k->to_server))
     return UV_EINVAL;
   if (channel->impl != NULL)
     return UV_EBUSY;
@@ -327,11 +303,11 @@ int uvssh__channel_open(struct conn* c,
   uvssh__request_begin(req, c->desk, channel, cb);
   ch->open_req = req;
   m = uvssh__message(c->transport, MSG_CHANNEL_OPEN);
-  wr_cstr(m, name);
+  wr_cstr(m, k->name == NULL ? what->name : k->name);
   wr_u32(m, ch->id);
   wr_u32(m, ch->window_in);
   wr_u32(m, ch->packet_in);
-  wr_bytes(m, what->extra, what->extra_len);
+  k->write(m, what);
   uvssh__send(c->transport);
   return 0;
 }

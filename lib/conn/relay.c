@@ -74,7 +74,8 @@ int uvssh_channel_relay(uvssh_req_t* req,
   if (source->conn->desk->slots != target->conn->desk->slots)
     return UV_EINVAL;              /* of two loops */
   if (source->reading || source->relay_to != NULL ||
-      target->relay_from != NULL)
+      target->relay_from != NULL || source->holder != NULL ||
+      target->holder != NULL)
     return UV_EBUSY;
   uvssh__request_begin(req, source->conn->desk, from, cb);
   source->relay_to = target;

@@ -8,6 +8,7 @@
  *   mac_hmac.c          hmac-sha2-256 and its -etm form
  *   keys.c              one direction's cipher and MAC as one thing that seals
  *                       and opens whole packets
+ *   hmac_sha1.c         for the hashed names of known_hosts, and nothing else
  *   random.c            the only way to randomness; the one-time set-up
  *   algo.c              the tables: name -> object, best first
  *
@@ -51,6 +52,15 @@ struct hash_alg {
 
 extern const struct hash_alg uvssh__sha256;
 extern const struct hash_alg uvssh__sha512;
+
+/* ---- hmac_sha1.c --------------------------------------------------------- */
+
+#define HMAC_SHA1_SIZE 20
+
+/* 0 or UVSSH_ECRYPTO. */
+int uvssh__hmac_sha1(const uint8_t key[HMAC_SHA1_SIZE],
+                     str_t text,
+                     uint8_t out[HMAC_SHA1_SIZE]) MUST_CHECK;
 
 /* ---- key exchange -------------------------------------------------------- */
 

@@ -1,9 +1,9 @@
-/* attach.c: the one place where a session meets a transport and a timer.
+/* attach.c: the one place where a session meets a transport and an alarm.
  *
  * Happy path: bytes are fed when they come; the session is marked; in this
  * loop's turn it runs, its output is written, reading is stopped or started,
- * and the timer is set when the next deadline is earlier than it was.
- * The end: the transport is closed, then the timer; in its close callback the
+ * and the alarm is set when the next deadline is earlier than it was.
+ * The end: the transport is closed, then the alarm; in its close callback the
  * user hears on_close, and the memory goes. So on_close is never inside a call.
  */
 #include "loop/loop.h"
@@ -58,7 +58,6 @@ int uvssh__attach_new(struct loop* loop,
   if (a == NULL)
     return UV_ENOMEM;
   a->loop = loop;
-  a->armed = UINT64_MAX;
   queue_init(&a->dirty);
   queue_init(&a->of_server);
   queue_init(&a->source.link);
@@ -68,6 +67,10 @@ int uvssh__attach_new(struct loop* loop,
   a->session.desk.pool = &loop->pool;
   *out = a;
   return 0;
+}
+
+static void on_alarm(struct alarm* alarm) {
+  on_wake(&CONTAINER_OF(alarm, struct attach, alarm)->session.desk);
 }
 
 int uvssh__attach_bind(struct attach* a,
@@ -85,8 +88,7 @@ int uvssh__attach_bind(struct attach* a,
     uvssh__session_free(&a->session);
     return err;
   }
-  uv_timer_init(a->loop->uv, &a->timer);
-  a->timer.data = a;
+  uvssh__alarm_init(a->loop, &a->alarm, on_alarm);
   pub->loop = a->loop->uv;
   pub->server = a->server == NULL ? NULL : a->server->pub;
   pub->impl = a;
@@ -95,6 +97,7 @@ int uvssh__attach_bind(struct attach* a,
 
 void uvssh__attach_free(struct attach* a) {
   queue_remove(&a->dirty);
+  uvssh__free(a->winner);
   uvssh__free_secret(a, sizeof(*a));
 }
 
@@ -116,8 +119,8 @@ void uvssh__attach_start(struct attach* a, uvssh_transport_t* transport) {
 
 /* ---- the end ------------------------------------------------------------- */
 
-static void on_timer_closed(uv_handle_t* handle) {
-  struct attach* a = (struct attach*) handle->data;
+static void on_alarm_closed(struct alarm* alarm) {
+  struct attach* a = CONTAINER_OF(alarm, struct attach, alarm);
   struct server* server = a->server;
   struct loop* loop = a->loop;
 
@@ -125,8 +128,13 @@ static void on_timer_closed(uv_handle_t* handle) {
   if (server != NULL)
     uvssh__limit_leave(server, &a->source);
   queue_remove(&a->of_server);
+  if (a->handle != NULL)
+    uvssh__handle_detach(a->handle);
+  if (a->login != NULL)
+    uvssh__login_end(a);
   uvssh__session_closed(&a->session);  /* on_close */
   uvssh__session_free(&a->session);
+  uvssh_handle_unref(a->handle);   /* its last bytes have gone with that */
   uvssh__config_free(&a->own_config);
   uvssh__attach_free(a);
   if (server != NULL)
@@ -138,10 +146,16 @@ static void close_attach(struct attach* a) {
   if (a->closing)
     return;
   a->closing = 1;
-  if (a->transport != NULL)
+  if (a->connecting != NULL)
+    uvssh__connecting_close(a);
+  else if (a->transport != NULL)
     a->transport->ops->close(a->transport);
   else
-    uv_close((uv_handle_t*) &a->timer, on_timer_closed);
+    uvssh__attach_closed(a);
+}
+
+void uvssh__attach_closed(struct attach* a) {
+  uvssh__alarm_close(&a->alarm, on_alarm_closed);
 }
 
 void uvssh_transport_closed(uvssh_transport_t* t) {
@@ -150,7 +164,7 @@ void uvssh_transport_closed(uvssh_transport_t* t) {
   if (a == NULL || !a->closing)
     return;
   words_of(t)->attach = NULL;
-  uv_close((uv_handle_t*) &a->timer, on_timer_closed);
+  uvssh__attach_closed(a);
 }
 
 /* ---- bytes --------------------------------------------------------------- */
@@ -190,7 +204,7 @@ void uvssh_transport_wrote(uvssh_transport_t* t, int status) {
   enter(a);
   a->writing = 0;
   if (status < 0)
-    uvssh__session_lost(&a->session, status);
+    uvssh__session_unwritable(&a->session, status);
   else
     uvssh__session_wrote(&a->session);
 }
@@ -206,7 +220,7 @@ static void write_out(struct attach* a) {
     err = a->transport->ops->write(a->transport, &buf, 1);
     if (err != 0) {
       a->writing = 0;
-      uvssh__session_lost(&a->session, err);
+      uvssh__session_unwritable(&a->session, err);
     }
   }
   if (!a->writing && a->turn_out >= TURN_BYTES)
@@ -228,23 +242,15 @@ static void set_reading(struct attach* a) {
 
 /* ---- time ---------------------------------------------------------------- */
 
-static void on_timer(uv_timer_t* timer) {
-  struct attach* a = (struct attach*) timer->data;
-
-  a->armed = UINT64_MAX;
-  on_wake(&a->session.desk);
-}
-
-/* A deadline that moved away is left: the timer fires early, and is set again
+/* A deadline that moved away is left: the alarm comes early, and is set again
  * then. So traffic does not restart it. */
 static void arm(struct attach* a) {
-  uint64_t deadline = uvssh__session_deadline(&a->session);
-  uint64_t now = loop_now(a->loop);
+  uint64_t deadline = a->connecting != NULL
+                          ? uvssh__connecting_deadline(a)
+                          : uvssh__session_deadline(&a->session);
 
-  if (deadline >= a->armed || a->closing)
-    return;
-  a->armed = deadline;
-  uv_timer_start(&a->timer, on_timer, deadline > now ? deadline - now : 0, 0);
+  if (deadline < a->alarm.due && !a->closing)
+    uvssh__alarm_start(&a->alarm, deadline);
 }
 
 /* ---- a turn -------------------------------------------------------------- */
@@ -259,6 +265,8 @@ void uvssh__attach_turn(struct attach* a) {
   a->running = 1;
   do {
     a->is_dirty = 0;
+    if (a->connecting != NULL)
+      uvssh__connecting_turn(a);
     uvssh__session_turn(s);
     write_out(a);
   } while (a->is_dirty && ++rounds < ROUNDS_MAX && a->turn_out < TURN_BYTES);

@@ -14,19 +14,21 @@ int uvssh_session_init(uv_loop_t* loop,
     return UV_EINVAL;
   if (session->impl != NULL)
     return UV_EBUSY;
-  err = uvssh__loop_get(loop, &shared);
+  err = uvssh__config_copy(&copy, config);
   if (err != 0)
     return err;
-  err = uvssh__config_copy(&copy, config);
-  if (err == 0) {
-    err = uvssh__attach_new(shared, &copy, &a);
-    if (err == 0)
-      err = uvssh__attach_bind(a, session, handlers, NULL);
-    if (err != 0)
-      uvssh__config_free(&copy);
-    else
-      a->own_config = copy;
+  err = uvssh__loop_get(loop, &shared);
+  if (err != 0) {
+    uvssh__config_free(&copy);
+    return err;
   }
+  err = uvssh__attach_new(shared, &copy, &a);
+  if (err == 0)
+    err = uvssh__attach_bind(a, session, handlers, NULL);
+  if (err == 0)
+    a->own_config = copy;
+  else
+    uvssh__config_free(&copy);
   if (err != 0 && a != NULL)
     uvssh__attach_free(a);
   uvssh__loop_put(shared);         /* the session holds it now, or nobody */
@@ -39,14 +41,14 @@ int uvssh_client_start(uvssh_req_t* req,
                        uvssh_req_cb cb) {
   struct attach* a = session == NULL ? NULL : attach_of(session);
   struct session* s;
+  int err;
 
   if (req == NULL || transport == NULL || transport->ops == NULL)
     return UV_EINVAL;
-  if (a == NULL || a->session.desk.ended)
-    return UV_ENOTCONN;
+  err = uvssh__client_may_start(a);
+  if (err != 0)
+    return err;
   s = &a->session;
-  if (s->desk.is_server || s->started)
-    return UV_EBUSY;
   uvssh__request_begin(req, &s->desk, NULL, cb);
   s->start_req = req;
   uvssh__attach_start(a, transport);

@@ -1,88 +1,35 @@
-/* key_file.c: keys on disk. Blocks: libuv's file functions without a callback.
+/* key_file.c: keys on disk. Blocks.
  *
  * A new key file is made complete beside its place and moved there, so that
  * neither a crash nor a second process finds half a key; it is never readable
  * by others, not even for a moment. */
 #include "loop/loop.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 
 enum { FILE_MAX = 64 * 1024, PATH_MAX_BYTES = 4096 };
-
-static int read_all(uv_file file, struct buf* text) {
-  uv_fs_t req;
-  uv_buf_t buf;
-  int n;
-
-  do {
-    if (uvssh__buf_reserve(text, 4096) == NULL)
-      return UV_ENOMEM;
-    buf = uv_buf_init((char*) text->base + text->len, 4096);
-    n = uv_fs_read(NULL, &req, file, &buf, 1, -1, NULL);
-    uv_fs_req_cleanup(&req);
-    if (n > 0)
-      text->len += (size_t) n;
-    if (text->len > FILE_MAX)
-      return UVSSH_EKEYFORMAT;
-  } while (n > 0);
-  return n;
-}
-
-static uv_file open_file(const char* path, int flags) {
-  uv_fs_t req;
-  int file = uv_fs_open(NULL, &req, path, flags, 0600, NULL);
-
-  uv_fs_req_cleanup(&req);
-  return file;
-}
-
-static int close_file(uv_file file) {
-  uv_fs_t req;
-  int err = uv_fs_close(NULL, &req, file, NULL);
-
-  uv_fs_req_cleanup(&req);
-  return err;
-}
 
 int uvssh_key_load(uvssh_key_t** key,
                    const char* path,
                    const char* passphrase) {
   struct buf text = { 0 };
-  uv_file file;
+  int file;
   int err;
 
   if (key == NULL || path == NULL)
     return UV_EINVAL;
   text.secret = 1;
-  file = open_file(path, UV_FS_O_RDONLY);
+  file = uvssh__file_open(path, UV_FS_O_RDONLY);
   if (file < 0)
     return file;
-  err = read_all(file, &text);
-  (void) close_file(file);
+  err = uvssh__file_read(file, &text, FILE_MAX);
+  (void) uvssh__file_close(file);
+  if (err == UV_EFBIG)
+    err = UVSSH_EKEYFORMAT;
   if (err == 0)
     err = uvssh_key_parse(key, (const char*) text.base, text.len, passphrase);
   uvssh__buf_free(&text);
   return err;
-}
-
-static int write_all(uv_file file, const struct buf* text) {
-  uv_fs_t req;
-  uv_buf_t buf;
-  size_t done = 0;
-  int n;
-
-  while (done < text->len) {
-    buf = uv_buf_init((char*) text->base + done, (unsigned) (text->len - done));
-    n = uv_fs_write(NULL, &req, file, &buf, 1, -1, NULL);
-    uv_fs_req_cleanup(&req);
-    if (n < 0)
-      return n;
-    done += (size_t) n;
-  }
-  n = uv_fs_fsync(NULL, &req, file, NULL);
-  uv_fs_req_cleanup(&req);
-  return n;
 }
 
 static void remove_file(const char* path) {
@@ -114,7 +61,7 @@ static int publish(const char* made, const char* path) {
 static int save_text(const struct buf* text, const char* path) {
   char made[PATH_MAX_BYTES];
   unsigned chance;
-  uv_file file;
+  int file;
   int err;
   int n;
 
@@ -122,11 +69,12 @@ static int save_text(const struct buf* text, const char* path) {
   n = snprintf(made, sizeof(made), "%s.%08x.new", path, chance);
   if (n < 0 || (size_t) n >= sizeof(made))
     return UV_ENAMETOOLONG;
-  file = open_file(made, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL);
+  file = uvssh__file_open(made,
+                          UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL);
   if (file < 0)
     return file;
-  err = write_all(file, text);
-  n = close_file(file);
+  err = uvssh__file_write(file, str_of_buf(text));
+  n = uvssh__file_close(file);
   if (err == 0)
     err = n;
   if (err == 0)
@@ -141,6 +89,8 @@ int uvssh_key_save(const uvssh_key_t* key,
   struct buf text = { 0 };
   int err;
 
+  if (key != NULL && key_is_external(key))
+    return UV_ENOTSUP;
   if (key == NULL || path == NULL || !uvssh_key_has_secret(key))
     return UV_EINVAL;
   if (passphrase != NULL)

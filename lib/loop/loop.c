@@ -35,6 +35,7 @@ static void run_turn(struct loop* loop) {
   uvssh__slots_enter(loop->slots);
   loop->turn++;
   loop->inline_jobs = 0;
+  uvssh__alarms_turn(loop);
   uvssh__work_turn(loop);
   queue_move(&loop->dirty, &due);
   while (!queue_empty(&due)) {
@@ -43,7 +44,8 @@ static void run_turn(struct loop* loop) {
     a->is_dirty = 0;
     uvssh__attach_turn(a);
   }
-  if (uvssh__work_waits(loop) || !queue_empty(&loop->dirty))
+  if (uvssh__work_waits(loop) || !queue_empty(&loop->dirty) ||
+      uvssh__alarms_wait(loop))
     uv_idle_start(&loop->idle, on_idle);
   else
     uv_idle_stop(&loop->idle);
@@ -64,6 +66,7 @@ static void loop_free(struct loop* loop) {
     uvssh__slots_destroy(loop->slots);
   uvssh__pool_free(&loop->pool);
   uvssh__free_secret(loop->read_buffer, READ_BUFFER);
+  uvssh__mail_free(loop);
   uvssh__free(loop);
 }
 
@@ -105,6 +108,7 @@ static struct loop* loop_new(uv_loop_t* uv) {
   }
   uvssh__pool_init(&loop->pool);
   queue_init(&loop->dirty);
+  queue_init(&loop->alarms);
   for (i = 0; i < SOURCES; i++)
     queue_init(&loop->jobs[i]);
   start_handles(loop);
@@ -121,6 +125,16 @@ static struct loop* find(const uv_loop_t* uv) {
       return loop;
   }
   return NULL;
+}
+
+struct loop* uvssh__loop_find(const uv_loop_t* uv) {
+  struct loop* loop;
+
+  uv_once(&once, make_lock);
+  uv_mutex_lock(&lock);
+  loop = find(uv);
+  uv_mutex_unlock(&lock);
+  return loop;
 }
 
 int uvssh__loop_get(uv_loop_t* uv, struct loop** out) {
@@ -155,4 +169,6 @@ void uvssh__loop_put(struct loop* loop) {
   close_handle(loop, (uv_handle_t*) &loop->prepare);
   close_handle(loop, (uv_handle_t*) &loop->check);
   close_handle(loop, (uv_handle_t*) &loop->idle);
+  if (loop->has_mail)
+    close_handle(loop, (uv_handle_t*) &loop->async);
 }

@@ -1,22 +1,34 @@
 /* loop.h: where sessions meet libuv.
  *
  *   loop.c       what all sessions of one uv_loop_t share; its turns
- *   attach.c     the one place where a session meets a transport and a timer
+ *   alarm.c      timers; and the clock, where it is replaced
+ *   attach.c     the one place where a session meets a transport and an alarm
  *   work.c       jobs: inline, in order, or on the thread pool
- *   stream.c     the transport over a uv_stream_t: reading, closing
+ *   stream.c     the transport over one or two uv_stream_t: reading, closing
  *   stream_posix.c, stream_win.c   ... and writing
+ *   command.c    ... over those of a process
+ *   command_posix.c, command_win.c   ... which a shell starts
+ *   jump.c       the transport over a channel of another session
  *   server.c     sessions of a server, its end
  *   listen.c     its sockets, and what is accepted from them
  *   limit.c      how many are not logged in yet, in all and by source
  *   client.c     the client's beginnings
+ *   connect.c    from a host's name to a socket
+ *   login.c      from there to a session that is logged in
+ *   handle.c     what other threads send and post
+ *   file.c       a file, whole
  *   key_file.c   keys on disk
  *   key_file_posix.c, key_file_win.c   ... and who may read them
+ *   known_hosts_file.c   known_hosts on disk
  */
 #ifndef UVSSH_LOOP_INTERNAL_H
 #define UVSSH_LOOP_INTERNAL_H
 
+#include "files/files.h"
 #include "session/session.h"
 #include "uvssh/client.h"
+#include "uvssh/clock.h"
+#include "uvssh/handle.h"
 #include "uvssh/server.h"
 
 #define READ_BUFFER (512 * 1024)   /* shared by a loop's sessions */
@@ -47,7 +59,17 @@ struct loop {
   unsigned waiting_light;          /* of them */
   unsigned next_source;
   unsigned away;                   /* on the thread pool; at most AWAY_MAX */
+  unsigned errands;                /* resolvers and key files, there too */
   unsigned inline_jobs;            /* this turn */
+  int has_clock;                   /* 0: libuv's, and no alarm is listed */
+  int clock_holds;                 /* it is one of refs */
+  uint64_t clock;
+  struct queue alarms;             /* struct alarm, by time */
+  /* handles; made with the first one */
+  int has_mail;
+  uv_async_t async;
+  uv_mutex_t mail_lock;
+  struct queue mail;               /* uvssh_handle_t: something waits there */
 };
 
 int uvssh__loop_get(uv_loop_t* uv, struct loop** loop) MUST_CHECK;
@@ -55,9 +77,43 @@ void uvssh__loop_put(struct loop* loop);
 /* Somebody is dirty: the loop neither rests nor sleeps before its turn, even
  * where no handle of a transport keeps it going. */
 void uvssh__loop_wake(struct loop* loop);
+/* NULL: it has no server and no session. */
+struct loop* uvssh__loop_find(const uv_loop_t* uv);
 static inline uint64_t loop_now(const struct loop* loop) {
-  return uv_now(loop->uv);
+  return loop->has_clock ? loop->clock : uv_now(loop->uv);
 }
+
+/* ---- alarm.c ------------------------------------------------------------- */
+
+struct alarm;
+typedef void (*alarm_cb)(struct alarm* alarm);
+
+struct alarm {
+  struct loop* loop;
+  uv_timer_t timer;
+  struct queue link;               /* of loop->alarms */
+  uint64_t due;                    /* UINT64_MAX: not set */
+  alarm_cb cb;
+  alarm_cb closed;
+};
+
+void uvssh__alarm_init(struct loop* loop, struct alarm* alarm, alarm_cb cb);
+/* due: in loop_now()'s time, UINT64_MAX: never. Replaces what was set. The
+ * callback comes once, from the loop, never inside this call. */
+void uvssh__alarm_start(struct alarm* alarm, uint64_t due);
+void uvssh__alarm_stop(struct alarm* alarm);
+/* Once; `closed` comes from the loop, and the memory is free in it. */
+void uvssh__alarm_close(struct alarm* alarm, alarm_cb closed);
+/* Calls back what is due by a replaced clock; 1: something is. */
+void uvssh__alarms_turn(struct loop* loop);
+int uvssh__alarms_wait(const struct loop* loop);
+
+/* ---- handle.c ------------------------------------------------------------ */
+
+/* The session goes: what its handles hold is done, or dropped. */
+void uvssh__handle_detach(uvssh_handle_t* handle);
+/* The loop goes, its async is closed, and no handle is attached to it. */
+void uvssh__mail_free(struct loop* loop);
 
 /* ---- work.c -------------------------------------------------------------- */
 
@@ -72,30 +128,89 @@ void uvssh__work_drop(struct loop* loop);
 
 /* ---- stream.c ------------------------------------------------------------ */
 
+/* Over these two, which may be one, with these functions. */
+void uvssh__stream_open(uvssh_transport_t* t,
+                        uv_stream_t* in,
+                        uv_stream_t* out,
+                        const uvssh_transport_ops_t* ops);
+int uvssh__stream_read_start(uvssh_transport_t* t);
+int uvssh__stream_read_stop(uvssh_transport_t* t);
+/* Closes both, and waits for so many parts more. */
+void uvssh__stream_close(uvssh_transport_t* t, unsigned more);
+/* One of all these parts is closed; after the last one closed is said. */
+void uvssh__stream_part_closed(uvssh_transport_t* t);
+
 /* stream_posix.c, stream_win.c: before the first write; the op; and its end. */
 void uvssh__stream_write_open(uvssh_transport_t* t);
 int uvssh__stream_write(uvssh_transport_t* t,
                         const uv_buf_t bufs[],
                         unsigned nbufs);
-/* Stops writing; uvssh__stream_write_closed() follows, maybe at once. */
+/* Stops writing; uvssh__stream_part_closed() follows, maybe at once. */
 void uvssh__stream_write_close(uvssh_transport_t* t);
-void uvssh__stream_write_closed(uvssh_transport_t* t);
 
-/* The reserved words of a transport. */
+/* ---- command.c, command_posix.c, command_win.c --------------------------- */
+
+struct command;
+
+/* What came from the streams of a command has been fed. */
+void uvssh__command_fed(struct command* command);
+/* All its parts are closed. */
+void uvssh__command_free(struct command* command);
+/* command_posix.c, command_win.c: starts it; in: its output, out: its input.
+ * After a failure process->type says whether it is to be closed. */
+int uvssh__command_spawn(const char* command,
+                         uv_loop_t* loop,
+                         uv_process_t* process,
+                         uv_pipe_t* in,
+                         uv_pipe_t* out,
+                         uv_exit_cb cb) MUST_CHECK;
+/* 1 while the stream may hold bytes that were not read. */
+int uvssh__command_holds(const uv_stream_t* in);
+
+/* ---- jump.c, and the reserved words of a transport ----------------------- */
+
+struct carry;
+
 struct transport_words {
   struct attach* attach;           /* set while a session runs over it */
-  uv_stream_t* stream;
-  void* writer;                    /* a write that waits for room */
-  uintptr_t closing;               /* parts that are not closed yet */
+  union {
+    struct {                       /* stream, pair, command */
+      uv_stream_t* in;
+      uv_stream_t* out;
+      void* writer;                /* a write that waits for room */
+      uintptr_t closing;           /* parts that are not closed yet */
+      struct command* command;     /* NULL: none */
+    };
+    struct {                       /* channel */
+      struct holder holder;        /* of the channel */
+      struct channel* channel;     /* NULL: it has gone, or we have */
+      struct carry* carry;         /* the write; made with the first one */
+      intptr_t end;                /* what ended it, or 0 */
+    };
+  };
 };
 
 _Static_assert(sizeof(struct transport_words) <=
                    sizeof(((uvssh_transport_t*) 0)->reserved),
                "a transport's state must fit its reserved words");
 
+/* The others are for whoever wrote the transport: lib/test/pipe.c, too. */
+_Static_assert(offsetof(struct transport_words, attach) == 0,
+               "of any transport only the first word is a session's");
+
 static inline struct transport_words* words_of(const uvssh_transport_t* t) {
   return (struct transport_words*) (uintptr_t) t->reserved;
 }
+
+/* ---- file.c -------------------------------------------------------------- */
+
+/* A descriptor, mode 0600 where it is made; or a code. Flags: UV_FS_O_*. */
+int uvssh__file_open(const char* path, int flags);
+int uvssh__file_close(int file);
+/* Appends all that is left of it; UV_EFBIG: then text has more than max. */
+int uvssh__file_read(int file, struct buf* text, size_t max) MUST_CHECK;
+/* All of it, and until the disk has it. */
+int uvssh__file_write(int file, str_t text) MUST_CHECK;
 
 /* ---- key_file_posix.c, key_file_win.c ------------------------------------ */
 
@@ -121,8 +236,7 @@ struct attach {
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   } socket;
-  uv_timer_t timer;
-  uint64_t armed;                  /* for when; UINT64_MAX: not */
+  struct alarm alarm;              /* its next deadline, or earlier */
   struct queue dirty;              /* on loop->dirty */
   int is_dirty;
   int reading;
@@ -132,6 +246,10 @@ struct attach {
   uint64_t turn;                   /* the loop's, of the counts below */
   size_t turn_in;
   size_t turn_out;
+  uvssh_handle_t* handle;          /* NULL: none was made */
+  struct connecting* connecting;   /* client: not NULL while it does */
+  struct candidate* winner;        /* client: its socket is under `own` */
+  struct client_login* login;      /* client: not NULL while it does */
   struct server* server;           /* NULL in a client */
   struct queue of_server;          /* on server->sessions */
   struct source source;
@@ -152,12 +270,29 @@ void uvssh__attach_start(struct attach* a, uvssh_transport_t* transport);
 void uvssh__attach_free(struct attach* a);
 /* Runs what is due, writes, reads or not, sets the timer, closes. */
 void uvssh__attach_turn(struct attach* a);
+/* What it runs over is closed: now the rest. */
+void uvssh__attach_closed(struct attach* a);
 /* Bytes that may still be read this turn. */
 size_t uvssh__attach_budget(struct attach* a);
 
 static inline struct attach* attach_of(const uvssh_session_t* pub) {
   return (struct attach*) pub->impl;
 }
+
+/* ---- connect.c ----------------------------------------------------------- */
+
+/* 0, or the code of a start that cannot be; a: or NULL. */
+int uvssh__client_may_start(const struct attach* a) MUST_CHECK;
+/* These three only while a->connecting: what is due; when next, or UINT64_MAX;
+ * gives up, and calls uvssh__attach_closed() when nothing is left. */
+void uvssh__connecting_turn(struct attach* a);
+uint64_t uvssh__connecting_deadline(const struct attach* a);
+void uvssh__connecting_close(struct attach* a);
+
+/* ---- login.c ------------------------------------------------------------- */
+
+/* The session goes, and a->login with it. */
+void uvssh__login_end(struct attach* a);
 
 /* ---- server.c, listen.c, limit.c ----------------------------------------- */
 
@@ -185,7 +320,7 @@ struct server {
   struct attach* pending;          /* accepted, and not by the user yet */
   unsigned preauth;                /* sessions that are not logged in */
   struct queue sources[SOURCES];   /* struct source: of these sessions */
-  uv_timer_t timer;                /* shutdown's deadline */
+  struct alarm alarm;              /* shutdown's deadline */
   int draining;                    /* shutdown was called */
   int closing;                     /* close was called */
   unsigned handles;                /* not yet closed */

@@ -39,6 +39,10 @@ static void server_free(struct server* server) {
   uvssh__free(server);
 }
 
+/* ---- a life -------------------------------------------------------------- */
+
+static void on_deadline(struct alarm* alarm);
+
 int uvssh_server_init(uv_loop_t* loop,
                       uvssh_server_t* pub,
                       const uvssh_config_t* config) {
@@ -57,8 +61,7 @@ int uvssh_server_init(uv_loop_t* loop,
     server_free(server);
     return err;
   }
-  uv_timer_init(loop, &server->timer);
-  server->timer.data = server;
+  uvssh__alarm_init(server->loop, &server->alarm, on_deadline);
   server->handles = 1;
   server->pub = pub;
   pub->loop = loop;
@@ -75,6 +78,8 @@ int uvssh_server_add_key(uvssh_server_t* pub, uvssh_key_t* key) {
     return UV_ENOTCONN;
   if (key == NULL || !uvssh_key_has_secret(key))
     return UV_EINVAL;
+  if (key_is_external(key))        /* an exchange does not wait for it */
+    return UV_ENOTSUP;
   keys = &server->hostkeys;
   for (i = 0; i < keys->count; i++)
     if (strcmp(uvssh_key_name(keys->key[i]), uvssh_key_name(key)) == 0)
@@ -140,14 +145,14 @@ void uvssh__server_handle_closed(struct server* server) {
 
 void uvssh__server_left(struct server* server) {
   if (server->draining && !server->closing && queue_empty(&server->sessions)) {
-    uv_timer_stop(&server->timer);
+    uvssh__alarm_stop(&server->alarm);
     tell_drained(server);
   }
   finish(server);
 }
 
-static void on_deadline(uv_timer_t* timer) {
-  struct server* server = (struct server*) timer->data;
+static void on_deadline(struct alarm* alarm) {
+  struct server* server = CONTAINER_OF(alarm, struct server, alarm);
   uvssh_session_t* s = NULL;
 
   if (queue_empty(&server->sessions)) {
@@ -159,6 +164,13 @@ static void on_deadline(uv_timer_t* timer) {
                                  "the server is going down") != 0 &&
         attach_of(s)->session.ending == E_READERS)
       uvssh_session_close(s);      /* its peer has gone, its reader has not */
+}
+
+static void start_deadline(struct server* server, uint64_t timeout_ms) {
+  uint64_t now = loop_now(server->loop);
+
+  if (timeout_ms < UINT64_MAX - now)
+    uvssh__alarm_start(&server->alarm, now + timeout_ms);
 }
 
 int uvssh_server_shutdown(uvssh_server_t* pub,
@@ -179,11 +191,12 @@ int uvssh_server_shutdown(uvssh_server_t* pub,
       uvssh_session_close(s);
   if (queue_empty(&server->sessions))
     timeout_ms = 0;
-  return uv_timer_start(&server->timer, on_deadline, timeout_ms, 0);
+  start_deadline(server, timeout_ms);
+  return 0;
 }
 
-static void on_timer_closed(uv_handle_t* handle) {
-  uvssh__server_handle_closed((struct server*) handle->data);
+static void on_alarm_closed(struct alarm* alarm) {
+  uvssh__server_handle_closed(CONTAINER_OF(alarm, struct server, alarm));
 }
 
 void uvssh_server_close(uvssh_server_t* pub, uvssh_server_cb cb) {
@@ -197,5 +210,5 @@ void uvssh_server_close(uvssh_server_t* pub, uvssh_server_cb cb) {
   uvssh__listeners_close(server);
   while ((s = uvssh_server_next(pub, s)) != NULL)
     uvssh_session_close(s);
-  uv_close((uv_handle_t*) &server->timer, on_timer_closed);
+  uvssh__alarm_close(&server->alarm, on_alarm_closed);
 }

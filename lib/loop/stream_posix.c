@@ -4,7 +4,8 @@
  * program that has not ignored it dies. A library must not change that for the
  * whole process, so we send to sockets ourselves, with MSG_NOSIGNAL (or
  * SO_NOSIGPIPE where that is how it is done), and write to what is no socket
- * with the signal blocked in this thread, for this one call.
+ * (a pipe, a terminal) with the signal blocked in this thread, for this one
+ * call.
  *
  * Happy path: one system call takes everything. When the socket is full, a
  * uv_poll_t on a second descriptor of it tells when there is room (libuv allows
@@ -13,6 +14,7 @@
 #include "loop/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -82,19 +84,21 @@ static ssize_t attempt(int fd, const char* base, size_t len) {
   return uv_translate_sys_error(errno);
 }
 
-#ifdef SO_NOSIGPIPE
+/* libuv writes to a terminal that it could not open once more (the master of a
+ * pseudo-terminal) in blocking mode: that would hold the loop. */
 void uvssh__stream_write_open(uvssh_transport_t* t) {
+  uv_stream_t* out = words_of(t)->out;
+
+  if (out->type == UV_TTY)
+    (void) uv_stream_set_blocking(out, 0);
+#ifdef SO_NOSIGPIPE                /* elsewhere every send() says it */
   int on = 1;
   uv_os_fd_t fd;
 
-  if (uv_fileno((uv_handle_t*) words_of(t)->stream, &fd) == 0)
+  if (uv_fileno((uv_handle_t*) out, &fd) == 0)
     (void) setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
-}
-#else
-void uvssh__stream_write_open(uvssh_transport_t* t) {
-  (void) t;                        /* every send() says it for itself */
-}
 #endif
+}
 
 /* ---- waiting for room ---------------------------------------------------- */
 
@@ -107,7 +111,7 @@ static void on_watch_closed(uv_handle_t* handle) {
     close(w->fd);
   uvssh__free(w);
   if (closes_transport)
-    uvssh__stream_write_closed(t);
+    uvssh__stream_part_closed(t);
 }
 
 static void end_wait(struct writer* w) {
@@ -115,12 +119,15 @@ static void end_wait(struct writer* w) {
   uv_close(&w->watch.handle, on_watch_closed);
 }
 
-static void go_on(struct writer* w) {
+/* status: a watch that has ended by a failure tells nothing more. */
+static void go_on(struct writer* w, int status) {
   uvssh_transport_t* t = w->t;
   uv_os_fd_t fd;
-  int err = uv_fileno((uv_handle_t*) words_of(t)->stream, &fd);
+  int err = uv_fileno((uv_handle_t*) words_of(t)->out, &fd);
   ssize_t n = err != 0 ? err : attempt(fd, w->rest.base, w->rest.len);
 
+  if (n == 0 && status != 0)
+    n = status;
   if (n > 0) {
     w->rest.base += n;
     w->rest.len -= (size_t) n;
@@ -132,15 +139,15 @@ static void go_on(struct writer* w) {
 }
 
 static void on_poll(uv_poll_t* poll, int status, int events) {
-  go_on((struct writer*) poll->data);
+  go_on((struct writer*) poll->data, status);
 }
 
 static void on_retry(uv_timer_t* timer) {
-  go_on((struct writer*) timer->data);
+  go_on((struct writer*) timer->data, 0);
 }
 
 static int watch(struct writer* w, uv_loop_t* loop, int fd) {
-  w->fd = dup(fd);
+  w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (w->fd >= 0 && uv_poll_init(loop, &w->watch.poll, w->fd) == 0) {
     w->watch.handle.data = w;
     return uv_poll_start(&w->watch.poll, UV_WRITABLE, on_poll);
@@ -162,7 +169,7 @@ static int wait_for_room(uvssh_transport_t* t, int fd, uv_buf_t rest) {
   w->t = t;
   w->rest = rest;
   words_of(t)->writer = w;
-  err = watch(w, words_of(t)->stream->loop, fd);
+  err = watch(w, words_of(t)->out->loop, fd);
   if (err != 0)
     end_wait(w);
   return err;
@@ -177,7 +184,7 @@ int uvssh__stream_write(uvssh_transport_t* t,
   uv_buf_t rest = bufs[0];
   uv_os_fd_t fd;
   ssize_t n;
-  int err = uv_fileno((uv_handle_t*) words_of(t)->stream, &fd);
+  int err = uv_fileno((uv_handle_t*) words_of(t)->out, &fd);
 
   if (err != 0 || nbufs != 1)
     return err != 0 ? err : UV_EINVAL;
@@ -197,7 +204,7 @@ void uvssh__stream_write_close(uvssh_transport_t* t) {
   struct writer* w = (struct writer*) words_of(t)->writer;
 
   if (w == NULL) {
-    uvssh__stream_write_closed(t);
+    uvssh__stream_part_closed(t);
     return;
   }
   w->closes_transport = 1;

@@ -17,7 +17,7 @@ static void on_written(uv_write_t* req, int status) {
 
   uvssh__free(w);
   if (words_of(t)->closing != 0) {
-    uvssh__stream_write_closed(t);
+    uvssh__stream_part_closed(t);
     return;
   }
   words_of(t)->writer = NULL;
@@ -27,7 +27,7 @@ static void on_written(uv_write_t* req, int status) {
 int uvssh__stream_write(uvssh_transport_t* t,
                         const uv_buf_t bufs[],
                         unsigned nbufs) {
-  uv_stream_t* stream = words_of(t)->stream;
+  uv_stream_t* stream = words_of(t)->out;
   struct writer* w;
   uv_buf_t rest = bufs[0];
   int n;
@@ -61,5 +61,5 @@ int uvssh__stream_write(uvssh_transport_t* t,
 /* libuv completes the write with UV_ECANCELED when the stream closes. */
 void uvssh__stream_write_close(uvssh_transport_t* t) {
   if (words_of(t)->writer == NULL)
-    uvssh__stream_write_closed(t);
+    uvssh__stream_part_closed(t);
 }

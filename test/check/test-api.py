@@ -40,6 +40,8 @@ def one_page_a_function():
         for m in HEADING.finditer(text):
             found.setdefault(m.group(1), []).append(path)
     want = report.read("test/check/symbols.txt").split()
+    want += [name for _, name in
+             DECLARATION.findall(report.read("include/uvssh/test.h"))]
     broken = [f"{name}: on {len(found.get(name, []))} pages, not one: "
               f"{' '.join(found.get(name, []))}"
               for name in want if len(found.get(name, [])) != 1]
@@ -75,6 +77,7 @@ def names_exist():
 
 # The environment of the tests (docs/testing.md); how we say who we are.
 NOT_IN_HEADERS = {"UVSSH_SOURCE_DIR", "UVSSH_BUILD_DIR", "UVSSH_VECTORS",
+                  "UVSSH_PEERS",
                   "uvssh_0"}
 
 

@@ -9,8 +9,14 @@ import re
 import report
 
 # A folder may use itself and those before it.
-ORDER = ["base", "wire", "crypto", "key", "desk", "transport", "auth", "conn",
-         "session", "loop"]
+ORDER = ["base", "wire", "crypto", "key", "files", "desk", "transport", "auth", "conn",
+         "session", "loop", "test"]
+# What users test with is a library of its own: it stands on what is exported,
+# and on a copy of what is pure.
+KIT = "test"
+KIT_MAY_USE = ["base", "wire", "crypto", "key", KIT]
+# Whoever may wait, and touch a loop.
+RUNS = ["loop", KIT]
 CRYPTO = ["crypto", "key"]
 CRYPTO_HEADERS = ("sodium.h", "sodium/", "mbedtls/", "psa/")
 # Sockets, files, clocks, signals: what is fed bytes and a time needs none.
@@ -93,6 +99,13 @@ def folder_order():
     answer(broken)
 
 
+def kit_is_a_user():
+    answer([f'{path}:{line}: {KIT}/ may not use {name.split("/")[0]}/: "{name}"'
+            for path in in_lib() if folder(path) == KIT
+            for line, quoted, name in includes(path)
+            if quoted and name.split("/")[0] not in KIT_MAY_USE + ["uvssh"]])
+
+
 def one_header_a_folder():
     answer([f"{path}: the only header of {folder(path)}/ is "
             f"{folder(path)}/{folder(path)}.h"
@@ -160,7 +173,7 @@ def cryptography():
 def libuv_io():
     broken = []
     for path in in_lib():
-        if folder(path) == "loop":
+        if folder(path) in RUNS:
             continue
         text = code(path)
         for m in re.finditer(r"\b(uv_\w+)\s*\(", text):
@@ -175,7 +188,7 @@ def libuv_io():
 def no_system():
     broken = []
     for path in in_lib():
-        if folder(path) == "loop":
+        if folder(path) in RUNS:
             continue
         broken += [f"{path}:{line}: <{name}> only in loop/"
                    for line, _, name in includes(path)
@@ -187,18 +200,19 @@ def no_system():
 
 
 def samples_are_users():
-    """A sample includes uvssh.h and nothing else of ours."""
+    """A sample includes uvssh.h, other parts of itself, and nothing of ours."""
     broken = []
     for path in report.files("samples", ends=(".c", ".h")):
         for m in INCLUDE.finditer(report.read(path)):
             name = m.group(2)
             if name.startswith("uvssh/") or m.group(1) == '"' \
-                    and name != "uvssh.h":
+                    and not os.path.exists(
+                        os.path.join(report.ROOT, "samples", name)):
                 broken.append(f'{path}: "{name}": samples include uvssh.h')
     answer(broken)
 
 
-for rule in (known_folders, folder_order, one_header_a_folder,
+for rule in (known_folders, folder_order, kit_is_a_user, one_header_a_folder,
              includes_are_ours, public_headers, no_cycles, cryptography,
              libuv_io, no_system, samples_are_users):
     report.run(rule.__name__, rule)

@@ -49,6 +49,33 @@ def setup_lists():
         report.failed(str(sets))
 
 
+def dry_setup(node_status, cache):
+    """What `setup --dry-run all` says with a node that ends like this."""
+    with tempfile.TemporaryDirectory() as folder:
+        node = os.path.join(folder, "node")
+        with open(node, "w", encoding="utf-8") as f:
+            f.write(f"#!/bin/sh\nexit {node_status}\n")
+        os.chmod(node, 0o755)
+        env = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}",
+                   XDG_CACHE_HOME=cache)
+        return subprocess.run(
+            [os.path.join(report.ROOT, "scripts/setup"), "--dry-run", "all"],
+            text=True, capture_output=True, stdin=subprocess.DEVNULL, env=env)
+
+
+def setup_fetches_ssh2():
+    """Into the cache folder, when node_peer.js does not find it; a dry run
+    makes nothing."""
+    with tempfile.TemporaryDirectory() as cache:
+        lacks, has = dry_setup(77, cache), dry_setup(0, cache)
+        if "not Debian" in lacks.stderr or "no sudo" in lacks.stderr:
+            report.skipped("packages are missing, and apt cannot be used")
+        if f"npm install --prefix {cache}/uvssh/node " not in lacks.stdout:
+            report.failed(lacks.stdout + lacks.stderr)
+        if "npm install" in has.stdout or os.listdir(cache):
+            report.failed(f"{has.stdout}{has.stderr}{os.listdir(cache)}")
+
+
 def totals(tests, *more):
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log.json")
@@ -111,7 +138,8 @@ for name in COMMANDS:
 for name in COMMANDS:
     if name != "scripts/chat":     # passes on what it does not know
         report.run(f"refuses {name}", refuses, name)
-for rule in (setup_lists, counts_single_tests, counts_crashes,
-             counts_what_comes_after, counts_skipped, counts_what_did_not_run):
+for rule in (setup_lists, setup_fetches_ssh2, counts_single_tests,
+             counts_crashes, counts_what_comes_after, counts_skipped,
+             counts_what_did_not_run):
     report.run(rule.__name__, rule)
 report.end()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What the library exports: what symbols.txt lists, no more and no less.
+"""What the library exports: what symbols.txt lists, no more and no less; and
+what uvssh-test is made of: what uvssh/test.h declares, and names of its own.
 
 A new public function: declare it with UVSSH_EXTERN and run this with --update.
 One that is missing from a later list breaks programs: see the soversion.
@@ -11,6 +12,7 @@ import sys
 import report
 
 LIST = "test/check/symbols.txt"
+KIT = "include/uvssh/test.h"
 
 
 def library(name):
@@ -25,9 +27,10 @@ def symbols(*arguments):
                    if len(line.split()) > 2})
 
 
-def declared():
+def declared(*paths):
     text = "".join(report.read(path)
-                   for path in report.files("include", ends=(".h",)))
+                   for path in paths or report.files("include", ends=(".h",))
+                   if paths or path != KIT)
     return sorted(re.findall(
         r"^UVSSH_EXTERN\b[^;(]*?\b(uvssh_\w+)\s*\(", text, re.M))
 
@@ -66,11 +69,30 @@ def static_names():
         report.failed("not uvssh_ or uvssh__: " + " ".join(strange))
 
 
+def kit_names():
+    """All that it defines is its own, so it meets uvssh in no program."""
+    names = symbols("-g", library("libuvssh-test.a"))
+    strange = [n for n in names if not n.startswith("uvssh__test_")]
+    same(strange, declared(KIT), f"not declared in {KIT}",
+         f"declared in {KIT}, not defined")
+
+
+def kit_needs():
+    """What it uses of uvssh is exported."""
+    out = report.command("nm", "-u", "-P", library("libuvssh-test.a"))
+    names = {line.split()[0] for line in out.splitlines()
+             if re.match(r"uvssh_\w+ ", line)}
+    own = set(symbols("-g", library("libuvssh-test.a")))
+    strange = sorted(names - own - set(listed()))
+    if strange:
+        report.failed("not exported: " + " ".join(strange))
+
+
 if sys.argv[1:] == ["--update"]:
     with open(os.path.join(report.ROOT, LIST), "w", encoding="utf-8") as f:
         f.write("\n".join(declared()) + "\n")
     sys.exit()
 for rule in (exported_as_listed, declared_as_listed, list_is_sorted,
-             static_names):
+             static_names, kit_names, kit_needs):
     report.run(rule.__name__, rule)
 report.end()

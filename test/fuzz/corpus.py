@@ -325,6 +325,14 @@ def server_open():
          say(global_request("keepalive@openssh.com")))
     save("server-open", "kinds", say(channel_open("x11")) +
          say(channel_open("x@y", rest=b"abc")) + say(channel_open(packet=1)))
+    direct = s("example.com") + u32(22) + s("192.0.2.1") + u32(50000)
+    save("server-open", "direct", say(channel_open("direct-tcpip",
+                                                   rest=direct)) +
+         say(data(0, "SSH-2.0-x\r\n")) + say(eof(0)) + say(close(0)))
+    save("server-open", "direct-cut", say(channel_open("direct-tcpip",
+                                                       rest=direct[:-1])))
+    save("server-open", "direct-port", say(channel_open(
+        "direct-tcpip", rest=direct[:-4] + u32(65536))))
     save("server-open", "many", b"".join(
         say(channel_open(number=i)) for i in range(8)) + say(close(2)))
     save("server-open", "unknown", say(data(9, "x")) + OPEN)
@@ -411,6 +419,11 @@ def client_login():
 
 def client_open():
     opened = do("session", 0) + say(confirm(0))
+    save("client-open", "unasked", b"".join(
+        say(channel_open(kind)) for kind in (
+            "session", "forwarded-tcpip", "x11", "auth-agent@openssh.com")) +
+         say(channel_open("direct-tcpip", rest=s("h") + u32(1) + s("") +
+                          u32(0))))
     save("client-open", "exec", opened + do("channel", 13) + say(b"\x63" +
                                                                 u32(0)) +
          do("channel", 29) + do("channel", 2) + do("channel", 0) +

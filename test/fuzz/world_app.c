@@ -307,6 +307,11 @@ static void on_channel(uvssh_session_t* session,
   MUST(world_of(session)->readies == 1);
   if (what->type == UVSSH_CHANNEL_OTHER)
     MUST(strchr(what->name, '@') != NULL);
+  if (what->type == UVSSH_CHANNEL_DIRECT_TCPIP) {
+    MUST(strlen(what->host) + strlen(what->origin_host) < PACKET_MAX);
+    MUST(what->port >= 0 && what->port < 65536);
+    MUST(what->origin_port >= 0 && what->origin_port < 65536);
+  }
   ask(world_of(session), reply, ABOUT_CHANNEL);
 }
 
@@ -456,14 +461,20 @@ void app_channel(struct world* w, uint8_t how) {
 }
 
 static void session_open(struct world* w) {
-  static const uvssh_channel_open_t session = { .type = UVSSH_CHANNEL_SESSION };
+  static const uvssh_channel_open_t kinds[] = {
+    { .type = UVSSH_CHANNEL_SESSION },
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "host", .port = 22 },
+    { .type = UVSSH_CHANNEL_OTHER, .name = "x@example.com" },
+  };
+  const uvssh_channel_open_t* what =
+      w->is_server ? &kinds[2] : &kinds[w->channel_count % 2];
   struct app_request* r = w->channel_count < CHANNELS ? request_new(w) : NULL;
   int err;
 
   if (r == NULL)
     return;
   r->opening = channel_new(w);
-  err = uvssh_channel_open(&r->req, &w->pub, &r->opening->ch, &session,
+  err = uvssh_channel_open(&r->req, &w->pub, &r->opening->ch, what,
                            &channel_handlers, on_done);
   if (err != 0)
     channel_gone(r->opening);

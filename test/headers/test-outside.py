@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Installs the library into a scratch folder, and builds a program outside of
-the tree against it with pkg-config alone: in C and in C++, shared and static.
+"""Installs the libraries into a scratch folder, and builds programs outside of
+the tree against them with pkg-config alone: in C and in C++, shared and static.
 """
 import glob
 import os
@@ -10,7 +10,11 @@ import tempfile
 
 import report
 
-PROGRAM = os.path.join(report.ROOT, "test/headers/outside.c")
+# A package, what is built with it, and what that says.
+PROGRAMS = {
+    "uvssh": ("outside.c", r"uvssh [\d.]+, SHA256:[\w+/]{43}\n"),
+    "uvssh-test": ("outside-kit.c", r"all is well\n"),
+}
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 LANGUAGES = {
     "gcc": ["-x", "c", "-std=gnu11"],
@@ -27,26 +31,27 @@ def find(root, name):
     return found[0]
 
 
+def move(root, into):
+    """All .pc files below root say that it is there."""
+    for package in PROGRAMS:
+        pc = find(root, package + ".pc")
+        with open(pc, encoding="utf-8") as f:
+            text = f.read()
+        with open(pc, "w", encoding="utf-8") as f:
+            f.write(re.sub(r"^prefix=(.*)$", into, text, flags=re.M))
+
+
 def install(root):
-    """As below `prefix`, and uvssh.pc says that it is there."""
+    """As below `prefix`."""
     report.command("meson", "install", "-C", report.build_dir(),
                    "--no-rebuild", "--destdir", root)
-    pc = find(root, "uvssh.pc")
-    with open(pc, encoding="utf-8") as f:
-        text = f.read()
-    prefix = re.search(r"^prefix=(.*)$", text, re.M).group(1)
-    with open(pc, "w", encoding="utf-8") as f:
-        f.write(text.replace(f"prefix={prefix}\n", f"prefix={root}{prefix}\n"))
+    move(root, rf"prefix={root}\1")
 
 
 def only_static(root, copy):
     """The same folder where there is no shared library to be preferred."""
     shutil.copytree(root, copy, symlinks=True)
-    pc = find(copy, "uvssh.pc")
-    with open(pc, encoding="utf-8") as f:
-        text = f.read()
-    with open(pc, "w", encoding="utf-8") as f:
-        f.write(text.replace(f"prefix={root}/", f"prefix={copy}/"))
+    move(copy, lambda m: m.group(0).replace(root, copy))
     for path in glob.glob(os.path.join(os.path.dirname(find(
             copy, "libuvssh.a")), "libuvssh.so*")):
         os.unlink(path)
@@ -59,19 +64,21 @@ def pkg_config(root, *arguments):
         path + ":" + os.environ.get("PKG_CONFIG_PATH", "")}).split()
 
 
-def builds_and_runs(compiler, root, static):
+def builds_and_runs(compiler, root, package, static):
     kind = ["--static"] if static else []
-    program = os.path.join(root, "outside-" + compiler)
+    source, says = PROGRAMS[package]
+    program = os.path.join(root, f"{package}-{compiler}")
     report.command(
         compiler, *LANGUAGES[compiler], *WARNINGS,
-        *pkg_config(root, *kind, "--cflags", "uvssh"), PROGRAM,
-        "-o", program, *pkg_config(root, *kind, "--libs", "uvssh"))
+        *pkg_config(root, *kind, "--cflags", package),
+        os.path.join(report.ROOT, "test/headers", source),
+        "-o", program, *pkg_config(root, *kind, "--libs", package))
     where = os.path.dirname(find(root, "libuvssh.a"))
     environment = {**os.environ, "LD_LIBRARY_PATH": where}
     if static:
         del environment["LD_LIBRARY_PATH"]
     out = report.command(program, env=environment)
-    if not re.fullmatch(r"uvssh [\d.]+, SHA256:[\w+/]{43}\n", out):
+    if not re.fullmatch(says, out):
         report.failed(f"it says: {out}")
 
 
@@ -104,10 +111,11 @@ def main(scratch):
         if shutil.which(compiler) is None:
             report.run(compiler, report.tool, compiler)
             continue
-        report.run(f"shared {compiler}", builds_and_runs, compiler, shared,
-                   False)
-        report.run(f"static {compiler}", builds_and_runs, compiler, static,
-                   True)
+        for package in PROGRAMS:
+            report.run(f"{package} shared {compiler}", builds_and_runs,
+                       compiler, shared, package, False)
+            report.run(f"{package} static {compiler}", builds_and_runs,
+                       compiler, static, package, True)
 
 
 with tempfile.TemporaryDirectory() as folder:

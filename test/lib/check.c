@@ -1,7 +1,7 @@
 /* check.c: runs tests, and is the library's heap meanwhile. See check.h.
  *
- * The heap is counted with atomics: jobs allocate on threads of the pool. All
- * else belongs to the thread of main().
+ * The heap is counted with atomics: jobs allocate on threads of the pool, and
+ * tests have threads of their own. All else belongs to the thread of main().
  */
 #include "check.h"
 
@@ -114,7 +114,10 @@ static void heap_free(void* base) {
   free(base);
 }
 
+/* Other threads may allocate meanwhile: none of them meets the number of before
+ * with the count of now. */
 void heap_fail_at(size_t n) {
+  SET(heap.fail_at, 0);
   SET(heap.failed, 0);
   SET(heap.count, 0);
   SET(heap.fail_at, n);

@@ -12,57 +12,27 @@
  *   peer_ended(p, UVSSH_EUNEXPECTED, 2);         it must have ended like this
  *   peer_end(p);
  *
- * Keys, hash and exchange are computed here, not by lib/transport/: only the
- * algorithms are the library's. What the session says is read with peer_next();
- * what it wants to hear is noted by app.h, whose other side this is.
+ * What it does is lib/test/script.c, which users get, too, on a loop; here its
+ * bytes are carried by pipe.h, and a failure ends the test. What the session
+ * says is read with peer_next(); what it wants to hear is noted by app.h, whose
+ * other side this is.
  */
 #ifndef PEER_H
 #define PEER_H
 
 #include "app.h"
-
-enum role { PEER_CLIENT, PEER_SERVER };          /* the peer's own */
-
-enum strict {
-  STRICT_BOTH,                     /* both spellings */
-  STRICT_V00,
-  STRICT_STANDARD,
-  STRICT_NONE
-};
-
-enum { LIST_KEX, LIST_HOSTKEY, LIST_CIPHER_CS, LIST_CIPHER_SC, LIST_MAC_CS,
-       LIST_MAC_SC, LIST_COMP_CS, LIST_COMP_SC, LIST_LANG_CS, LIST_LANG_SC,
-       LISTS };
+#include "test/test.h"
 
 struct peer {
   struct app* app;
   struct side* side;               /* of the session under test */
   struct side* mine;
-  enum role role;
-  enum strict strict;
-  int ext_info;                    /* 1: say that we know it */
-  int follows;                     /* first_kex_packet_follows */
-  const char* ident;
-  const char* lists[LISTS];        /* NULL: the default */
-  const struct cipher_alg* cipher; /* both ways */
-  const struct mac_alg* mac;       /* NULL with AEAD */
-
-  int is_strict;                   /* agreed */
-  int has_theirs;                  /* their KEXINIT has been read */
-  struct keys in, out;
-  struct keys next_in, next_out;
-  uint32_t seq_in, seq_out;
-  char ident_theirs[256];
-  struct buf i_mine, i_theirs;     /* KEXINIT */
-  struct buf q_c, q_s, k_s, k;
-  uint8_t secret[KEX_SECRET_MAX];
-  uint8_t h[32];
-  uint8_t session_id[32];
-  int has_id;
-  struct buf message;              /* that is written */
-  uint8_t last[300000];            /* that was read */
-  rd_t m;                          /* its body */
-  uint64_t heard[256];             /* messages read, by number */
+  union {
+    struct script script;          /* lib/test/test.h */
+    struct {
+      SCRIPT_FIELDS
+    };
+  };
 };
 
 struct peer* peer_new(enum role role);
@@ -79,15 +49,6 @@ void peer_again(struct peer* p);
 struct buf* peer_message(struct peer* p, uint8_t number);
 void peer_send(struct peer* p);
 void peer_send_bytes(struct peer* p, const void* payload, size_t len);
-/* A packet that need not be right. */
-struct odd {
-  int set_padding;                 /* padding_length is `padding` ... */
-  unsigned padding;                /* ... and so many bytes are there ... */
-  unsigned padding_bytes;          /* ... or these, when not 0 */
-  int set_length;                  /* packet_length says `length` */
-  uint32_t length;
-  size_t flip;                     /* 1 + the byte whose lowest bit is wrong */
-};
 void peer_send_odd(struct peer* p,
                    const void* payload,
                    size_t len,

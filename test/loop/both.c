@@ -220,6 +220,10 @@ void both_pass(struct both* b, uint64_t ms) {
   uv_timer_t timer;
   int rang = 0;
 
+  if (b->has_clock) {
+    CHECK_EQ(uvssh_test_advance(&b->loop, ms), 0);
+    return;
+  }
   CHECK_EQ(uv_timer_init(&b->loop, &timer), 0);
   timer.data = &rang;
   uv_timer_start(&timer, on_timer, ms, 0);
@@ -253,6 +257,26 @@ struct peer* both_serve(struct both* b, uvssh_transport_t* transport) {
   return p;
 }
 
+struct peer* both_joined(struct both* b,
+                         enum goal goal,
+                         const char* command,
+                         const uvssh_test_pipe_t* options) {
+  struct peer* served = peer_new(b);
+  struct peer* p = client_new(b, goal);
+
+  CHECK(b->served_count < PEERS_MAX);
+  b->served[b->served_count++] = served;
+  p->command = command;
+  CHECK_EQ(uvssh_test_pipe(&b->loop, &served->transport, &p->transport,
+                           options), 0);
+  CHECK_EQ(uvssh_server_serve(&b->server, &served->session, &served->transport,
+                              &b->server_on), 0);
+  CHECK_EQ(uvssh_client_start(&p->start_req, &p->session, &p->transport,
+                              on_start), 0);
+  both_pass(b, 0);
+  return p;
+}
+
 struct peer* served_last(struct both* b) {
   CHECK(b->served_count > 0);
   return b->served[b->served_count - 1];
@@ -278,6 +302,11 @@ void both_open(struct both* b) {
   b->client_channel_on.on_close = peer_channel_close;
   b->on_connection = both_accept;
   CHECK_EQ(uvssh_key_generate(&b->key, UVSSH_KEY_ED25519, 0), 0);
+}
+
+void both_clock(struct both* b) {
+  CHECK_EQ(uvssh_test_clock(&b->loop), 0);
+  b->has_clock = 1;
 }
 
 void both_server(struct both* b) {
@@ -340,6 +369,8 @@ void both_close(struct both* b) {
   for (i = 0; i < b->client_count; i++)
     close_client(b->clients[i]);
   uvssh_server_close(&b->server, both_on_server_close);
+  if (b->has_clock)
+    CHECK_EQ(uvssh_test_clock_end(&b->loop), 0);
   CHECK_EQ(uv_run(&b->loop, UV_RUN_DEFAULT), 0);
   CHECK_EQ(b->server_closes, had_server);
   CHECK_EQ(uv_loop_close(&b->loop), 0);

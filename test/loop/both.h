@@ -19,6 +19,7 @@
 
 #include <stdlib.h>
 #include <uvssh.h>
+#include <uvssh/test.h>
 
 #include "check.h"
 
@@ -88,6 +89,7 @@ struct both {
   int server_closes;
   int drains;
   int rests;                       /* turns of a loop with nothing to do */
+  int has_clock;
   void* data;                      /* the test's own */
 };
 
@@ -97,9 +99,12 @@ struct both {
   both_turn((b), #cond)
 
 void both_turn(struct both* b, const char* wanted);
-/* Lets so much time go by; no test may ask how much it was. */
+/* Lets so much time go by; no test may ask how much it was. With both_clock()
+ * it is exact, and takes none. */
 void both_pass(struct both* b, uint64_t ms);
 void both_open(struct both* b);
+/* Behind both_open(): time goes by in both_pass() only. */
+void both_clock(struct both* b);
 void both_server(struct both* b);  /* init and key */
 void both_listen(struct both* b);  /* that, and 127.0.0.1 on some port */
 void both_close(struct both* b);
@@ -118,6 +123,12 @@ struct peer* both_serve(struct both* b, uvssh_transport_t* transport);
 struct peer* both_login(struct both* b);
 struct peer* both_channel(struct both* b, const char* command);
 struct peer* served_last(struct both* b);
+/* A client and the server over a pipe of uvssh/test.h, whose `a` is the
+ * server's: transport of each. With both_clock(); has run until it rests. */
+struct peer* both_joined(struct both* b,
+                         enum goal goal,
+                         const char* command,
+                         const uvssh_test_pipe_t* options);
 /* Accepts into a new peer; what both.on_connection does unless set. */
 void both_accept(uvssh_server_t* server, int status);
 /* A plain socket that is connected to the server; -1: errno says why. */

@@ -127,15 +127,18 @@ TEST(drain_deadline_and_held_bytes) {
 
 TEST(drain_deadline_and_deaf_peer) {
   struct both b;
-  struct peer* p;
 
   both_open(&b);
-  b.server_config.linger_ms = 10;
-  both_listen(&b);
-  p = both_channel(&b, "");
-  uv_read_stop((uv_stream_t*) &p->tcp);
-  CHECK_EQ(uvssh_server_shutdown(&b.server, 10, on_drained), 0);
-  UNTIL(&b, b.drains == 1);
+  both_clock(&b);
+  b.server_config.linger_ms = 5000;
+  both_server(&b);
+  CHECK_EQ(both_joined(&b, GOAL_ASK, "", NULL)->ask, 0);
+  CHECK_EQ(uvssh_test_pipe_hold(&b.served[0]->transport, 1), 0);
+  CHECK_EQ(uvssh_server_shutdown(&b.server, 10000, on_drained), 0);
+  both_pass(&b, 10000 + 4999);
+  CHECK_EQ(b.drains, 0);
+  both_pass(&b, 1);
+  CHECK_EQ(b.drains, 1);
   both_close(&b);
 }
 

@@ -6,20 +6,30 @@ static void on_done(uvssh_req_t* req, int status) {
   *(int*) req->data = status;
 }
 
-enum { BULK = 32 << 20 };
+enum { BULK = 32 << 20 };          /* more than any window */
 
 static char* bulk;
 
-/* A channel that can never send all it has: nobody reads at the other end. */
-static struct peer* stuck(struct both* b, uint64_t linger_ms, int* wrote) {
+/* A channel that can never send all it has: nobody reads at the other end. Over
+ * a socket, or over a pipe and with a clock of the test's. */
+static struct peer* stuck(struct both* b,
+                          int socket,
+                          uint64_t linger_ms,
+                          int* wrote) {
   static uvssh_req_t req;
   uv_buf_t buf;
 
   bulk = calloc(1, BULK);
   both_open(b);
   b->server_config.linger_ms = linger_ms;
-  both_listen(b);
-  both_channel(b, "");
+  if (socket) {
+    both_listen(b);
+    both_channel(b, "");
+  } else {
+    both_clock(b);
+    both_server(b);
+    CHECK_EQ(both_joined(b, GOAL_ASK, "", NULL)->ask, 0);
+  }
   buf = uv_buf_init(bulk, BULK);
   *wrote = PENDING;
   req.data = wrote;
@@ -34,14 +44,18 @@ TEST(times_linger_channel) {
   int wrote;
   uint64_t ms;
 
-  for (ms = 0; ms <= 10; ms += 10) {
-    p = stuck(&b, ms, &wrote);
+  for (ms = 0; ms <= 10000; ms += 10000) {
+    p = stuck(&b, 0, ms, &wrote);
     uvssh_channel_close(&p->channel);
-    UNTIL(&b, p->channel_closes == 1);
+    if (ms != 0)
+      both_pass(&b, ms - 1);
+    CHECK_EQ(p->channel_closes, 0);
+    both_pass(&b, ms != 0);
+    CHECK_EQ(p->channel_closes, 1);
     CHECK_EQ(p->channel_status, UV_ETIMEDOUT);
     CHECK(wrote < 0);
     CHECK_EQ(p->closes, 0);        /* the session goes on */
-    both_pass(&b, 10);
+    both_pass(&b, 3600 * 1000);
     CHECK(uvssh_session_is_ready(&p->session));
     both_close(&b);
     free(bulk);
@@ -54,7 +68,7 @@ TEST(times_linger_abort) {
   struct peer* p;
   int wrote;
 
-  p = stuck(&b, 3600 * 1000, &wrote);
+  p = stuck(&b, 1, 3600 * 1000, &wrote);
   uvssh_channel_abort(&p->channel);
   UNTIL(&b, p->channel_closes == 1);
   CHECK_EQ(p->channel_status, 0);
@@ -71,7 +85,7 @@ TEST(times_linger_disconnect) {
   uint64_t ms;
 
   for (ms = 0; ms <= 10; ms += 10) {
-    p = stuck(&b, ms, &wrote);
+    p = stuck(&b, 1, ms, &wrote);
     CHECK_EQ(uvssh_session_disconnect(&p->session, 11, "enough"), 0);
     CHECK_EQ(uvssh_session_disconnect(&p->session, 11, "twice"), UV_ENOTCONN);
     UNTIL(&b, p->closes == 1);
@@ -108,7 +122,7 @@ TEST(times_linger_delivers) {
   struct peer* p;
   int wrote;
 
-  p = stuck(&b, 60 * 1000, &wrote);
+  p = stuck(&b, 1, 60 * 1000, &wrote);
   CHECK_EQ(uvssh_channel_read_start(&b.clients[0]->channel, peer_read), 0);
   CHECK_EQ(uvssh_session_disconnect(&p->session, 11, "all said"), 0);
   UNTIL(&b, p->closes == 1 && b.clients[0]->closes == 1);

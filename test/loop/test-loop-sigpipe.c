@@ -22,60 +22,15 @@ struct duplex {
   uvssh_transport_t t;
   uv_pipe_t out;
   uv_pipe_t in;
-  const uvssh_transport_ops_t* over;       /* the stream's own */
-  char bytes[65536];
 };
-
-static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
-  struct duplex* d = handle->data;
-
-  *buf = uv_buf_init(d->bytes, sizeof(d->bytes));
-}
-
-static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
-  struct duplex* d = stream->data;
-
-  uvssh_transport_feed(&d->t, nread, buf->base);
-}
-
-static int duplex_read_start(uvssh_transport_t* t) {
-  struct duplex* d = t->data;
-  return uv_read_start((uv_stream_t*) &d->in, on_alloc, on_read);
-}
-
-static int duplex_read_stop(uvssh_transport_t* t) {
-  return uv_read_stop((uv_stream_t*) &((struct duplex*) t->data)->in);
-}
-
-static int duplex_write(uvssh_transport_t* t,
-                        const uv_buf_t bufs[],
-                        unsigned nbufs) {
-  return ((struct duplex*) t->data)->over->write(t, bufs, nbufs);
-}
-
-static void on_in_closed(uv_handle_t* handle) {
-  struct duplex* d = handle->data;
-
-  d->over->close(&d->t);
-}
-
-static void duplex_close(uvssh_transport_t* t) {
-  uv_close((uv_handle_t*) &((struct duplex*) t->data)->in, on_in_closed);
-}
-
-static const uvssh_transport_ops_t ops = { duplex_read_start, duplex_read_stop,
-                                           duplex_write, duplex_close, NULL };
 
 static void duplex_open(struct both* b, struct duplex* d, int in, int out) {
   CHECK_EQ(uv_pipe_init(&b->loop, &d->in, 0), 0);
   CHECK_EQ(uv_pipe_open(&d->in, in), 0);
-  d->in.data = d;
   CHECK_EQ(uv_pipe_init(&b->loop, &d->out, 0), 0);
   CHECK_EQ(uv_pipe_open(&d->out, out), 0);
-  CHECK_EQ(uvssh_transport_stream(&d->t, (uv_stream_t*) &d->out), 0);
-  d->over = d->t.ops;
-  d->t.ops = &ops;
-  d->t.data = d;
+  CHECK_EQ(uvssh_transport_pair(&d->t, (uv_stream_t*) &d->in,
+                                (uv_stream_t*) &d->out), 0);
 }
 
 /* ---- one case ------------------------------------------------------------------------ */
@@ -127,9 +82,7 @@ static uvssh_transport_t* transport_of(struct peer* p) {
 
 /* Where this end reads. */
 static uv_stream_t* reader_of(struct peer* p) {
-  if (over_pipes)
-    return (uv_stream_t*) &((struct duplex*) transport_of(p)->data)->in;
-  return words_of(transport_of(p))->stream;
+  return words_of(transport_of(p))->in;
 }
 
 /* Gone at once, and for a TCP with RST; libuv does not notice. */

@@ -1,4 +1,5 @@
-/* Times: that each of them comes, and what it leads to; never when. */
+/* Times: that each of them comes, and what it leads to. By the loop's own clock
+ * never when; by one that the test moves, to the millisecond. */
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,10 +9,19 @@ static void on_done(uvssh_req_t* req, int status) {
   *(int*) req->data = status;
 }
 
-static struct peer* started(struct both* b) {
-  struct peer* p = both_client(b, GOAL_START);
+static void begin(struct both* b) {
+  both_open(b);
+  both_clock(b);
+}
 
-  UNTIL(b, p->start != PENDING);
+static struct peer* joined(struct both* b, enum goal goal) {
+  both_server(b);
+  return both_joined(b, goal, "", NULL);
+}
+
+static struct peer* started(struct both* b) {
+  struct peer* p = joined(b, GOAL_START);
+
   CHECK_EQ(p->start, 0);
   return p;
 }
@@ -55,20 +65,20 @@ TEST(times_kex) {
 TEST(times_login) {
   struct both b;
   struct peer* p;
-  int fd;
 
-  both_open(&b);
-  b.server_config.login_timeout_ms = 150;
-  b.server_config.linger_ms = 10;
-  both_listen(&b);
-  p = both_client(&b, GOAL_START);
-  fd = both_socket(&b);            /* the whole of it, not of each step */
-  UNTIL(&b, b.served_count == 2 && b.served[0]->closes == 1 &&
-                b.served[1]->closes == 1 && p->closes == 1);
+  begin(&b);
+  b.server_config.login_timeout_ms = 1500;
+  b.server_config.ident_timeout_ms = b.server_config.kex_timeout_ms = 1000;
+  both_server(&b);
+  p = both_joined(&b, GOAL_CONNECT, "", NULL);
+  CHECK_EQ(p->start, 0);
+  both_pass(&b, 1499);             /* the whole of it, not of each step */
+  CHECK_EQ(b.served[0]->closes, 0);
+  both_pass(&b, 1);
   CHECK_EQ(b.served[0]->end.status, UV_ETIMEDOUT);
-  CHECK_EQ(b.served[1]->end.status, UV_ETIMEDOUT);
+  CHECK_EQ(b.served[0]->end.phase, UVSSH_PHASE_AUTH);
+  CHECK_EQ(p->closes, 1);
   CHECK_EQ(p->end.by_peer, 1);
-  close(fd);
   both_close(&b);
 }
 
@@ -76,13 +86,12 @@ TEST(times_login_ends_with_login) {
   struct both b;
   uvssh_config_t config;
 
-  both_open(&b);
-  both_listen(&b);
-  both_login(&b);
+  begin(&b);
+  joined(&b, GOAL_LOGIN);
   uvssh_session_config(&b.served[0]->session, &config);
   config.login_timeout_ms = config.ident_timeout_ms = config.kex_timeout_ms = 1;
   CHECK_EQ(uvssh_session_configure(&b.served[0]->session, &config), 0);
-  both_pass(&b, 30);
+  both_pass(&b, 3600 * 1000);
   CHECK(uvssh_session_is_ready(&b.served[0]->session));
   both_close(&b);
 }
@@ -129,20 +138,18 @@ TEST(times_client_thinks) {
   uvssh_req_t req = { .data = &done };
 
   memset(&asked, 0, sizeof(asked));
-  both_open(&b);
+  begin(&b);
   b.client_config.kex_timeout_ms = b.client_config.login_timeout_ms = 400;
   b.client_on.on_hostkey = on_hostkey_later;
-  both_listen(&b);
-  p = both_client(&b, GOAL_START);
-  UNTIL(&b, asked.serial != 0);
-  both_pass(&b, 500);
+  p = joined(&b, GOAL_START);
+  CHECK(asked.serial != 0);
+  both_pass(&b, 5000);
   CHECK_EQ(p->start, PENDING);
   CHECK_EQ(uvssh_reply_accept(asked), 0);
-  UNTIL(&b, p->start != PENDING);
+  both_pass(&b, 5000);
   CHECK_EQ(p->start, 0);
-  both_pass(&b, 500);
   CHECK_EQ(uvssh_auth_none(&req, &p->session, "u", on_done), 0);
-  UNTIL(&b, done != PENDING);
+  both_pass(&b, 0);
   CHECK_EQ(done, 0);
   both_close(&b);
 }
@@ -168,17 +175,17 @@ TEST(times_refusal_waits) {
   int done = PENDING;
   uvssh_req_t req = { .data = &done };
 
-  both_open(&b);
+  begin(&b);
   b.server_config.auth_rejection_ms = 5000;
   b.server_on.on_auth = on_auth_no;
-  both_listen(&b);
   p = started(&b);
   CHECK_EQ(uvssh_auth_password(&req, &p->session, "u", "p", on_done), 0);
-  UNTIL(&b, b.served[0]->extra == 1);
-  both_login(&b);
+  both_pass(&b, 4999);
+  CHECK_EQ(b.served[0]->extra, 1);
+  CHECK_EQ(both_joined(&b, GOAL_LOGIN, "", NULL)->auth, 0);
   CHECK_EQ(done, PENDING);
   uvssh_session_close(&p->session);
-  UNTIL(&b, done != PENDING);
+  both_pass(&b, 0);
   CHECK_EQ(done, UV_ECANCELED);
   both_close(&b);
 }
@@ -189,13 +196,14 @@ TEST(times_refusal_comes) {
   int done = PENDING;
   uvssh_req_t req = { .data = &done };
 
-  both_open(&b);
-  b.server_config.auth_rejection_ms = 20;
+  begin(&b);
+  b.server_config.auth_rejection_ms = 300;
   b.server_on.on_auth = on_auth_no;
-  both_listen(&b);
   p = started(&b);
   CHECK_EQ(uvssh_auth_password(&req, &p->session, "u", "p", on_done), 0);
-  UNTIL(&b, done != PENDING);
+  both_pass(&b, 299);
+  CHECK_EQ(done, PENDING);
+  both_pass(&b, 1);
   CHECK_EQ(done, UVSSH_EAUTH);
   CHECK_EQ(req.result, UVSSH_AUTH_PASSWORD | UVSSH_AUTH_PUBLICKEY);
   CHECK_EQ(p->closes, 0);
@@ -209,13 +217,12 @@ TEST(times_refusal_of_none) {
   int done = PENDING;
   uvssh_req_t req = { .data = &done };
 
-  both_open(&b);
+  begin(&b);
   b.server_config.auth_rejection_ms = 3600 * 1000;
   b.server_config.auth_methods = UVSSH_AUTH_PASSWORD;
-  both_listen(&b);
   p = started(&b);
   CHECK_EQ(uvssh_auth_none(&req, &p->session, "u", on_done), 0);
-  UNTIL(&b, done != PENDING);
+  both_pass(&b, 0);
   CHECK_EQ(done, UVSSH_EAUTH);
   CHECK_EQ(req.result, UVSSH_AUTH_PASSWORD);
   both_close(&b);
@@ -235,13 +242,14 @@ TEST(times_reply_auth) {
   int done = PENDING;
   uvssh_req_t req = { .data = &done };
 
-  both_open(&b);
-  b.server_config.reply_timeout_ms = 20;
+  begin(&b);
+  b.server_config.reply_timeout_ms = 2000;
   b.server_on.on_auth = on_auth_later;
-  both_listen(&b);
   p = started(&b);
   CHECK_EQ(uvssh_auth_password(&req, &p->session, "u", "p", on_done), 0);
-  UNTIL(&b, done != PENDING);
+  both_pass(&b, 1999);
+  CHECK(uvssh_reply_session(asked) == &b.served[0]->session);
+  both_pass(&b, 1 + b.server_config.auth_rejection_ms);
   CHECK_EQ(done, UVSSH_EAUTH);
   CHECK_EQ(uvssh_reply_accept(asked), UV_ECANCELED);
   CHECK(uvssh_reply_session(asked) == NULL);
@@ -259,12 +267,13 @@ TEST(times_reply_channel) {
   struct peer* p;
   uvssh_channel_t channel = { 0 };
 
-  both_open(&b);
-  b.server_config.reply_timeout_ms = 20;
+  begin(&b);
+  b.server_config.reply_timeout_ms = 2000;
   b.server_on.on_channel = on_channel_later;
-  both_listen(&b);
-  p = both_client(&b, GOAL_CHANNEL);
-  UNTIL(&b, p->open != PENDING);
+  p = joined(&b, GOAL_CHANNEL);
+  both_pass(&b, 1999);
+  CHECK_EQ(p->open, PENDING);
+  both_pass(&b, 1);
   CHECK_EQ(p->open, UVSSH_EOPEN);
   CHECK_EQ(p->open_req.result, UVSSH_OPEN_PROHIBITED);
   CHECK_EQ(uvssh_channel_accept(asked, &channel, &b.server_channel_on),
@@ -283,12 +292,13 @@ TEST(times_reply_request) {
   struct both b;
   struct peer* p;
 
-  both_open(&b);
-  b.server_config.reply_timeout_ms = 20;
+  begin(&b);
+  b.server_config.reply_timeout_ms = 2000;
   b.server_channel_on.on_request = on_request_later;
-  both_listen(&b);
-  p = both_client(&b, GOAL_ASK);
-  UNTIL(&b, p->ask != PENDING);
+  p = joined(&b, GOAL_ASK);
+  both_pass(&b, 1999);
+  CHECK_EQ(p->ask, PENDING);
+  both_pass(&b, 1);
   CHECK_EQ(p->ask, UVSSH_EREQUEST);
   CHECK_EQ(uvssh_reply_accept(asked), UV_ECANCELED);
   both_close(&b);
@@ -323,16 +333,19 @@ TEST(times_idle) {
 TEST(times_idle_counts_peer_data) {
   struct both b;
 
-  both_open(&b);
+  int i;
+
+  begin(&b);
   b.server_config.idle_timeout_ms = 60;
   b.server_config.keepalive_ms = 5;
-  both_listen(&b);
-  both_channel(&b, "");
+  joined(&b, GOAL_CHANNEL);
   CHECK_EQ(uvssh_channel_read_start(&b.clients[0]->channel, peer_read), 0);
-  while (b.served[0]->closes == 0) {
-    (void) uvssh_channel_send(&b.served[0]->channel, UVSSH_DATA, "x", 1);
-    uv_run(&b.loop, UV_RUN_ONCE);
+  for (i = 0; i < 60; i++) {
+    CHECK_EQ(uvssh_channel_send(&b.served[0]->channel, UVSSH_DATA, "x", 1), 0);
+    both_pass(&b, 1);
   }
+  CHECK_EQ(b.clients[0]->got, 60);
+  CHECK_EQ(b.served[0]->closes, 1);
   CHECK_EQ(b.served[0]->end.status, UV_ETIMEDOUT);
   both_close(&b);
 }
@@ -343,16 +356,15 @@ TEST(times_keepalive_answered) {
   uvssh_session_info_t info;
   uint64_t from;
 
-  both_open(&b);
-  b.server_config.keepalive_ms = 4;
+  begin(&b);
+  b.server_config.keepalive_ms = 4000;
   b.server_config.keepalive_count = 2;
-  both_listen(&b);
-  both_login(&b);
+  joined(&b, GOAL_LOGIN);
   uvssh_session_info(&b.served[0]->session, &info);
   from = info.packets_in;
-  UNTIL(&b, (uvssh_session_info(&b.served[0]->session, &info),
-             info.packets_in >= from + 12) || b.served[0]->closes == 1);
-  CHECK_EQ(b.served[0]->closes, 0);
+  both_pass(&b, 12 * 4000);
+  uvssh_session_info(&b.served[0]->session, &info);
+  CHECK_EQ(info.packets_in, from + 12);
   CHECK(uvssh_session_is_ready(&b.served[0]->session));
   both_close(&b);
 }
@@ -376,14 +388,14 @@ TEST(times_keepalive_both_ways) {
   struct both b;
   struct peer* p;
 
-  both_open(&b);
+  begin(&b);
   b.server_config.keepalive_ms = b.client_config.keepalive_ms = 5;
-  both_listen(&b);
-  p = both_channel(&b, "");
-  both_pass(&b, 60);
+  p = joined(&b, GOAL_CHANNEL);
+  both_pass(&b, 60000);
   CHECK_EQ(p->closes + b.served[0]->closes, 0);
   uvssh_session_close(&b.served[0]->session);
-  UNTIL(&b, p->closes == 1);
+  both_pass(&b, 0);
+  CHECK_EQ(p->closes, 1);
   CHECK_EQ(p->end.status, UV_EOF);
   both_close(&b);
 }

@@ -34,8 +34,8 @@ static void refused(struct peer* p, uint32_t id, uint32_t reason) {
 }
 
 TEST(open_types_that_nobody_serves) {
-  static const char* const types[] = { "", "x11", "direct-tcpip",
-    "forwarded-tcpip", "auth-agent", "tun", "SESSION", "session " };
+  static const char* const types[] = { "", "x11", "forwarded-tcpip",
+    "direct-streamlocal", "auth-agent", "tun", "SESSION", "session " };
   struct peer* p = begin(SAY_YES);
   size_t i;
 
@@ -98,6 +98,125 @@ TEST(open_into_an_object_in_use) {
   peer_end(p);
 }
 
+/* ---- direct-tcpip -------------------------------------------------------- */
+
+static char seen[256];
+
+static void on_direct(uvssh_session_t* session,
+                      const uvssh_channel_open_t* ask,
+                      uvssh_reply_t reply) {
+  CHECK_EQ(ask->type, UVSSH_CHANNEL_DIRECT_TCPIP);
+  CHECK_STR(ask->name, "");
+  CHECK(ask->extra == NULL && ask->extra_len == 0);
+  snprintf(seen, sizeof(seen), "%s:%d from %s:%d", ask->host, ask->port,
+           ask->origin_host, ask->origin_port);
+  CHECK_EQ(uvssh_channel_reject(reply, UVSSH_OPEN_CONNECT_FAILED, "no"), 0);
+}
+
+struct direct {
+  const char* host;
+  size_t host_len;
+  uint32_t port;
+  const char* origin;
+  size_t origin_len;
+  uint32_t origin_port;
+  const char* behind;
+  const char* seen;                /* NULL: malformed */
+};
+
+static void say_direct(struct peer* p, const struct direct* d) {
+  open_named(p, "direct-tcpip", 6);
+  wr_str(&p->message, d->host, d->host_len);
+  wr_u32(&p->message, d->port);
+  wr_str(&p->message, d->origin, d->origin_len);
+  wr_u32(&p->message, d->origin_port);
+  wr_bytes(&p->message, d->behind, strlen(d->behind));
+}
+
+TEST(open_direct_tcpip) {
+  static const struct direct rows[] = {
+    { "example.com", 11, 22, "192.0.2.1", 9, 50000, "",
+      "example.com:22 from 192.0.2.1:50000" },
+    { "", 0, 0, "", 0, 65535, "", ":0 from :65535" },
+    { "::1", 3, 65535, "a", 1, 0, "", "::1:65535 from a:0" },
+    { "h", 1, 65536, "a", 1, 0, "", NULL },
+    { "h", 1, 22, "a", 1, 0xffffffff, "", NULL },
+    { "h\0x", 3, 22, "a", 1, 1, "", NULL },
+    { "h", 1, 22, "\0", 1, 1, "", NULL },
+    { "h", 1, 22, "a", 1, 1, "more", NULL },
+  };
+  struct peer* p = peer_new(PEER_CLIENT);
+  size_t i;
+
+  p->app->on_server.on_channel = on_direct;
+  for (i = 0; i < ARRAY_SIZE(rows); i++) {
+    NOTE("row %zu", i);
+    peer_open(p);
+    peer_reach_open(p);
+    seen[0] = '\0';
+    say_direct(p, &rows[i]);
+    if (rows[i].seen != NULL) {
+      refused(p, 6, UVSSH_OPEN_CONNECT_FAILED);
+      CHECK_STR(seen, rows[i].seen);
+      peer_alive(p);
+    } else {
+      peer_send(p);
+      peer_ended(p, UVSSH_EMESSAGE, 2);
+      CHECK_STR(seen, "");
+    }
+    peer_again(p);
+  }
+  peer_end(p);
+}
+
+/* Cut off at every byte. */
+TEST(open_direct_tcpip_cut) {
+  static const struct direct whole = { "host", 4, 22, "a", 1, 1, "", NULL };
+  struct peer* p = peer_new(PEER_CLIENT);
+  size_t cut;
+
+  p->app->on_server.on_channel = on_direct;
+  for (cut = 1; cut <= 21; cut++) {
+    NOTE("%zu bytes less", cut);
+    peer_open(p);
+    peer_reach_open(p);
+    say_direct(p, &whole);
+    p->message.len -= cut;
+    peer_send(p);
+    peer_ended(p, UVSSH_EMESSAGE, 2);
+    peer_again(p);
+  }
+  peer_end(p);
+}
+
+/* What a client never asks for is refused, and nobody is asked. */
+TEST(open_types_that_a_client_never_asked_for) {
+  static const char* const types[] = { "session", "forwarded-tcpip",
+    "forwarded-streamlocal@openssh.com", "x11", "auth-agent",
+    "auth-agent@openssh.com" };
+  struct peer* p = peer_new(PEER_SERVER);
+  size_t i;
+
+  p->app->on_client.on_channel = on_direct;
+  peer_open(p);
+  peer_reach_open(p);
+  for (i = 0; i < ARRAY_SIZE(types); i++) {
+    NOTE("%s", types[i]);
+    open_named(p, types[i], 50);
+    if (i != 0)
+      wr_cstr(&p->message, "whatever");
+    refused(p, 50, UVSSH_OPEN_PROHIBITED);
+  }
+  open_named(p, "direct-tcpip", 51);
+  wr_cstr(&p->message, "host");
+  wr_u32(&p->message, 22);
+  wr_cstr(&p->message, "origin");
+  wr_u32(&p->message, 1);
+  refused(p, 51, UVSSH_OPEN_PROHIBITED);
+  peer_alive(p);
+  peer_end(p);
+}
+
 /* No answer in time is no. */
 TEST(open_question_expires) {
   struct peer* p = peer_new(PEER_CLIENT);
@@ -151,7 +270,7 @@ TEST(sec_90_rejected_opens_cost_nothing) {
 
   p->app->say_channel = SAY_NO;
   for (i = 0; i < 100000; i++) {
-    open_named(p, i % 2 == 0 ? "session" : "direct-tcpip", i);
+    open_named(p, i % 2 == 0 ? "session" : "x11", i);
     peer_send(p);
     if (i % 100 == 0)
       peer_skip(p);
@@ -336,6 +455,80 @@ TEST(open_closed_before_the_answer) {
   peer_alive(p);
   CHECK_EQ(p->app->asked[0].open.done, 0);
   peer_end(p);
+}
+
+/* What we ask for, as it lies on the wire. */
+TEST(open_direct_tcpip_of_ours) {
+  static const uvssh_channel_open_t what[] = {
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "example.com", .port = 443 },
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "h", .port = 1,
+      .origin_host = "192.0.2.1", .origin_port = 65535 },
+  };
+  struct peer* p = peer_new(PEER_SERVER);
+  uvssh_channel_t ch[2];
+  uvssh_req_t req[2];
+  rd_t* m;
+  size_t i;
+
+  memset(ch, 0, sizeof(ch));
+  memset(req, 0, sizeof(req));
+  peer_open(p);
+  peer_reach_open(p);
+  for (i = 0; i < 2; i++) {
+    CHECK_EQ(uvssh_channel_open(&req[i], &p->app->pipe.client.pub, &ch[i],
+                                &what[i], &(uvssh_channel_handlers_t) { 0 },
+                                NULL), 0);
+    m = peer_expect(p, MSG_CHANNEL_OPEN);
+    CHECK(str_is(rd_str(m), "direct-tcpip"));
+    (void) rd_take(m, 12);
+    CHECK(str_is(rd_str(m), what[i].host));
+    CHECK_EQ(rd_u32(m), what[i].port);
+    CHECK(str_is(rd_str(m), i == 0 ? "127.0.0.1" : "192.0.2.1"));
+    CHECK_EQ(rd_u32(m), what[i].origin_port);
+    CHECK_EQ(rd_end(m), 0);
+  }
+  peer_end(p);
+}
+
+static int open_err(uvssh_session_t* s, const uvssh_channel_open_t* what) {
+  static uvssh_channel_t ch;
+  static uvssh_req_t req;
+
+  return uvssh_channel_open(&req, s, &ch, what,
+                            &(uvssh_channel_handlers_t) { 0 }, NULL);
+}
+
+TEST(open_arguments_of_direct_tcpip) {
+  static const uvssh_channel_open_t wrong[] = {
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .port = 22 },
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "h", .port = 65536 },
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "h", .port = -1 },
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "h", .origin_port = 65536 },
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "h", .origin_port = -1 },
+    { .type = (uvssh_channel_type) 99 },
+    { .type = (uvssh_channel_type) 0 },
+  };
+  static const uvssh_channel_open_t right[] = {
+    { .type = UVSSH_CHANNEL_SESSION },
+    { .type = UVSSH_CHANNEL_DIRECT_TCPIP, .host = "h", .port = 22 },
+  };
+  char host[1026];
+  uvssh_channel_open_t longer = { .type = UVSSH_CHANNEL_DIRECT_TCPIP,
+                                  .host = host, .port = 22 };
+  struct app* a = app_new();
+  size_t i;
+
+  memset(host, 'h', sizeof(host));
+  host[sizeof(host) - 1] = '\0';
+  app_login(a);
+  for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+    NOTE("row %zu", i);
+    CHECK_EQ(open_err(&a->pipe.client.pub, &wrong[i]), UV_EINVAL);
+  }
+  CHECK_EQ(open_err(&a->pipe.client.pub, &longer), UV_EINVAL);
+  for (i = 0; i < ARRAY_SIZE(right); i++)    /* a server asks for neither */
+    CHECK_EQ(open_err(&a->pipe.server.pub, &right[i]), UV_EINVAL);
+  app_end(a);
 }
 
 TEST(open_arguments) {

@@ -1,0 +1,304 @@
+/* known_hosts.c: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT", as OpenSSH reads it.
+ *
+ *   [@marker] pattern,pattern,... type base64 [comment]
+ *   [@marker] |1|salt|hash type base64 [comment]
+ *
+ * A host is looked up as "host", or as "[host]:port" where the port is not 22;
+ * a port that has no line of its own is also known by the line of the plain
+ * name, but that does not make it a changed one. Names are compared in lower
+ * case.
+ * Read, and matching nothing: comments, @cert-authority, other markers, lines
+ * of more than 16 KiB, keys that are not what they say they are.
+ * A line that may not be trusted any more outweighs all others.
+ *
+ * Never allocates but to look at a key that differs. */
+#include "files/files.h"
+
+#include <stdio.h>
+
+enum {
+  LINE_MAX_BYTES = 16 * 1024,
+  HOST_MAX = 255,
+  NAME_MAX_BYTES = HOST_MAX + 16,  /* "[", "]:65535" */
+  PATTERN_MAX = 1024,
+  PORT_DEFAULT = 22
+};
+
+/* ---- words --------------------------------------------------------------- */
+
+static int is_blank(uint8_t c) {
+  return c == ' ' || c == '\t';
+}
+
+static uint8_t lower(uint8_t c) {
+  return c >= 'A' && c <= 'Z' ? (uint8_t) (c - 'A' + 'a') : c;
+}
+
+static str_t drop(str_t s, size_t n) {
+  s.base += n;
+  s.len -= n;
+  return s;
+}
+
+/* Cuts off what stands before `at` or the end, and `at` itself. */
+static str_t cut(str_t* rest, char at) {
+  const uint8_t* p =
+      rest->len == 0 ? NULL
+                     : (const uint8_t*) memchr(rest->base, at, rest->len);
+  str_t head = *rest;
+
+  if (p == NULL) {
+    *rest = drop(*rest, rest->len);
+    return head;
+  }
+  head.len = (size_t) (p - rest->base);
+  *rest = drop(*rest, head.len + 1);
+  return head;
+}
+
+static str_t next_word(str_t* line) {
+  str_t word;
+  size_t n = 0;
+
+  while (n < line->len && is_blank(line->base[n]))
+    n++;
+  *line = word = drop(*line, n);
+  for (n = 0; n < line->len && !is_blank(line->base[n]); n++)
+    ;
+  word.len = n;
+  *line = drop(*line, n);
+  return word;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+/* '*' any bytes, '?' one. A '*' that did not reach far enough takes one byte
+ * more, only the last one: so it is quick whatever the pattern. */
+static int glob(str_t pattern, str_t name) {
+  size_t p = 0, n = 0;
+  size_t star = SIZE_MAX, from = 0;
+
+  while (n < name.len) {
+    if (p < pattern.len && pattern.base[p] == '*') {
+      star = p++;
+      from = n;
+    } else if (p < pattern.len && (pattern.base[p] == '?' ||
+                                   lower(pattern.base[p]) == name.base[n])) {
+      p++;
+      n++;
+    } else if (star != SIZE_MAX) {
+      p = star + 1;
+      n = ++from;
+    } else {
+      return 0;
+    }
+  }
+  while (p < pattern.len && pattern.base[p] == '*')
+    p++;
+  return p == pattern.len;
+}
+
+/* One pattern with '!' that fits is a no for the whole line. */
+static int matches_list(str_t list, str_t name) {
+  int found = 0;
+
+  while (list.len != 0) {
+    str_t pattern = cut(&list, ',');
+    int negated = pattern.len != 0 && pattern.base[0] == '!';
+    if (negated)
+      pattern = drop(pattern, 1);
+    if (pattern.len > PATTERN_MAX)
+      return 0;
+    if (!glob(pattern, name))
+      continue;
+    if (negated)
+      return 0;
+    found = 1;
+  }
+  return found;
+}
+
+static int read_sha1(str_t base64, uint8_t out[HMAC_SHA1_SIZE]) {
+  uint8_t room[64];
+  struct buf b = { .base = room, .cap = sizeof(room) };
+
+  if (base64.len != (HMAC_SHA1_SIZE + 2) / 3 * 4 ||
+      uvssh__base64_read(&b, base64, NULL) != 0 || b.len != HMAC_SHA1_SIZE)
+    return 0;
+  memcpy(out, room, HMAC_SHA1_SIZE);
+  return 1;
+}
+
+/* |1|salt|HMAC-SHA1(salt, name) */
+static int matches_hash(str_t names, str_t name) {
+  uint8_t salt[HMAC_SHA1_SIZE], want[HMAC_SHA1_SIZE], got[HMAC_SHA1_SIZE];
+
+  names = drop(names, 1);
+  if (!str_is(cut(&names, '|'), "1") || !read_sha1(cut(&names, '|'), salt) ||
+      !read_sha1(names, want))
+    return 0;
+  return uvssh__hmac_sha1(salt, name, got) == 0 &&
+         memcmp(want, got, sizeof(got)) == 0;
+}
+
+/* As it stands in the file; in lower case. */
+static int name_of(char name[NAME_MAX_BYTES], const char* host, int port) {
+  size_t len = strlen(host);
+  char* at;
+
+  if (len == 0 || len > HOST_MAX || port < 0 || port > 65535)
+    return UV_EINVAL;
+  if (port == 0 || port == PORT_DEFAULT)
+    memcpy(name, host, len + 1);
+  else
+    snprintf(name, NAME_MAX_BYTES, "[%s]:%d", host, port);
+  for (at = name; *at != '\0'; at++)
+    *at = (char) lower((uint8_t) *at);
+  return 0;
+}
+
+/* ---- a line -------------------------------------------------------------- */
+
+enum marker { MARKER_NONE, MARKER_REVOKED, MARKER_OTHER };
+
+/* What a line says of the key. */
+enum said { NOTHING, THIS_KEY, ANOTHER_KEY };
+
+static enum marker read_marker(str_t* line) {
+  str_t rest = *line;
+  str_t word = next_word(&rest);
+
+  if (word.len == 0 || word.base[0] != '@')
+    return MARKER_NONE;
+  *line = rest;
+  return str_is(word, "@revoked") ? MARKER_REVOKED : MARKER_OTHER;
+}
+
+/* Our key's type, so what is no such key is a line that cannot be read. */
+static enum said compare_key(str_t base64, const uvssh_key_t* key) {
+  uint8_t room[LINE_MAX_BYTES];
+  struct buf blob = { .base = room, .cap = sizeof(room) };
+  uvssh_key_t* other = NULL;
+  str_t ours;
+  int err;
+
+  ours.base = uvssh_key_blob(key, &ours.len);
+  if (uvssh__base64_read(&blob, base64, NULL) != 0)
+    return NOTHING;
+  if (str_eq(str_of_buf(&blob), ours))
+    return THIS_KEY;
+  err = uvssh__key_from_blob(&other, str_of_buf(&blob));
+  if (err == 0 && strcmp(uvssh_key_name(other), uvssh_key_name(key)) != 0)
+    err = UVSSH_EKEYFORMAT;
+  uvssh_key_unref(other);
+  return err == 0 || err == UV_ENOMEM ? ANOTHER_KEY : NOTHING;
+}
+
+static enum said read_line(str_t line,
+                           str_t name,
+                           const uvssh_key_t* key,
+                           enum marker* marker) {
+  str_t names;
+  int matches;
+
+  if (line.len != 0 && line.base[line.len - 1] == '\r')
+    line.len--;
+  if (line.len > LINE_MAX_BYTES)
+    return NOTHING;
+  *marker = read_marker(&line);
+  names = next_word(&line);
+  if (*marker == MARKER_OTHER || names.len == 0 || names.base[0] == '#')
+    return NOTHING;
+  if (!str_is(next_word(&line), uvssh_key_name(key)))
+    return NOTHING;
+  matches = names.base[0] == '|' ? matches_hash(names, name)
+                                 : matches_list(names, name);
+  return matches ? compare_key(next_word(&line), key) : NOTHING;
+}
+
+/* ---- a file -------------------------------------------------------------- */
+
+static uvssh_host_verdict look_up(str_t text,
+                                  str_t name,
+                                  const uvssh_key_t* key,
+                                  unsigned* line) {
+  uvssh_host_verdict verdict = UVSSH_HOST_UNKNOWN;
+  enum marker marker = MARKER_NONE;
+  enum said said;
+  unsigned number = 0;
+
+  *line = 0;
+  while (text.len != 0) {
+    number++;
+    said = read_line(cut(&text, '\n'), name, key, &marker);
+    if (said == THIS_KEY && marker == MARKER_REVOKED) {
+      *line = number;
+      return UVSSH_HOST_REVOKED;
+    }
+    if (said == THIS_KEY && verdict != UVSSH_HOST_KNOWN) {
+      verdict = UVSSH_HOST_KNOWN;
+      *line = number;
+    }
+    if (said == ANOTHER_KEY && marker == MARKER_NONE &&
+        verdict == UVSSH_HOST_UNKNOWN) {
+      verdict = UVSSH_HOST_CHANGED;
+      *line = number;
+    }
+  }
+  return verdict;
+}
+
+uvssh_host_verdict uvssh__known_hosts_check(str_t text,
+                                            const char* host,
+                                            int port,
+                                            const uvssh_key_t* key,
+                                            unsigned* line) {
+  uvssh_host_verdict verdict;
+  char name[NAME_MAX_BYTES];
+
+  *line = 0;
+  if (name_of(name, host, port) != 0)
+    return UVSSH_HOST_UNKNOWN;
+  verdict = look_up(text, str_of(name), key, line);
+  if (verdict != UVSSH_HOST_UNKNOWN || name[0] != '[')
+    return verdict;
+  (void) name_of(name, host, 0);
+  verdict = look_up(text, str_of(name), key, line);
+  if (verdict != UVSSH_HOST_CHANGED)
+    return verdict;
+  *line = 0;                       /* another server of that machine */
+  return UVSSH_HOST_UNKNOWN;
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+/* What means something else in such a line, or ends it. */
+static int is_plain(const char* host) {
+  const char* at;
+
+  for (at = host; *at != '\0'; at++)
+    if ((unsigned char) *at <= ' ' || *at == 0x7f ||
+        strchr(",*?!#|@[]\"", *at) != NULL)
+      return 0;
+  return 1;
+}
+
+int uvssh__known_hosts_line(struct buf* out,
+                            const char* host,
+                            int port,
+                            const uvssh_key_t* key) {
+  char name[NAME_MAX_BYTES];
+  str_t blob;
+  int err = is_plain(host) ? name_of(name, host, port) : UV_EINVAL;
+
+  if (err != 0)
+    return err;
+  blob.base = uvssh_key_blob(key, &blob.len);
+  wr_bytes(out, name, strlen(name));
+  wr_u8(out, ' ');
+  wr_bytes(out, uvssh_key_name(key), strlen(uvssh_key_name(key)));
+  wr_u8(out, ' ');
+  uvssh__base64_write(out, blob, 1);
+  wr_u8(out, '\n');
+  return out->bad ? UV_ENOMEM : 0;
+}
