@@ -3,7 +3,7 @@
 
 usage: run.py --bin DIR [-k TEXT] [--ssh COMMAND] [--list]
 
-DIR holds chat, relay and echo. Prints `ok NAME`, `FAILED NAME reason` or
+DIR holds the samples. Prints `ok NAME`, `FAILED NAME reason` or
 `skipped NAME reason`, and `N passed, N failed` as the last line; the exit
 status is 1 when a test failed. Needs ssh and ssh-keygen.
 """
@@ -24,6 +24,9 @@ import chat_room
 import chat_terminal
 import chat_end
 import small
+import exec_run
+import exec_terminal
+import later
 
 
 def run_one(function, options, base):
@@ -48,7 +51,7 @@ def run_one(function, options, base):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", required=True, metavar="DIR",
-                        help="the folder of chat, relay and echo")
+                        help="the folder of the samples")
     parser.add_argument("-k", default="", metavar="TEXT",
                         help="only the tests with this text in their name")
     parser.add_argument("--ssh", default="ssh", metavar="COMMAND",

@@ -187,9 +187,10 @@ class Ssh:
         self.home = home
 
     def command(self, port, user, options=(), arguments=(), key=None,
-                host="127.0.0.1"):
+                host="127.0.0.1", batch=True):
         settings = [
-            "BatchMode=yes", "LogLevel=ERROR", "StrictHostKeyChecking=no",
+            "BatchMode=" + ("yes" if batch else "no"), "LogLevel=ERROR",
+            "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null", "GlobalKnownHostsFile=/dev/null",
             "IdentityAgent=none", "IdentitiesOnly=yes",
             "IdentityFile=" + (key or "/dev/null"),
@@ -203,16 +204,20 @@ class Ssh:
 class Plain(Process):
     """ssh -T: bytes in .data, what ssh says in .err."""
 
-    def __init__(self, command, env):
+    def __init__(self, command, env, **more):
         super().__init__()
+        self.command = command
         self.data = b""
         self.err = ""
         self.mark = 0
-        self.process = subprocess.Popen(
-            command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True)
-        self.take(self.process.stdout, "out")
-        self.take(self.process.stderr, "err")
+        pipes = {name: subprocess.PIPE for name in ("stdin", "stdout",
+                                                    "stderr")}
+        pipes.update(more)
+        self.process = subprocess.Popen(command, env=env,
+                                        start_new_session=True, **pipes)
+        for name in ("out", "err"):
+            if pipes["std" + name] == subprocess.PIPE:
+                self.take(getattr(self.process, "std" + name), name)
         self.reading = True
 
     def fds(self):
@@ -257,14 +262,14 @@ class Plain(Process):
         return self.data.decode()
 
     def __str__(self):
-        return "ssh -T"
+        return os.path.basename(self.command[0])
 
     def describe(self):
         return "data: %r\nstderr: %s" % (self.data[-500:], self.err)
 
     def destroy(self):
         self.reading = True
-        if not self.process.stdin.closed:
+        if self.process.stdin is not None and not self.process.stdin.closed:
             try:
                 self.process.stdin.close()
             except OSError:
@@ -272,19 +277,31 @@ class Plain(Process):
         super().destroy()
 
 
-class Terminal(Process):
-    """ssh -tt on a terminal of our own, in a session of its own."""
+def take_terminal():
+    """Standard input becomes the controlling terminal: /dev/tty."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    def __init__(self, command, env, cols=80, rows=24):
+
+class Terminal(Process):
+    """ssh -tt on a terminal of our own, in a session of its own; with
+    `controlling`, one that ^C and /dev/tty work on."""
+
+    def __init__(self, command, env, cols=80, rows=24, controlling=False,
+                 cwd=None):
         super().__init__()
+        self.command = command
+        self.controlling = controlling
         self.screen = Screen(cols, rows)
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.mark = 0
         self.master, slave = pty.openpty()
         self.set_size(cols, rows)
+        self.keeper = os.dup(self.master)    # tells the modes to the last
+        self.before = self.modes()
         self.process = subprocess.Popen(
-            command, env=env, stdin=slave, stdout=slave, stderr=slave,
-            start_new_session=True)
+            command, env=env, cwd=cwd, stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True,
+            preexec_fn=take_terminal if controlling else None)
         os.close(slave)
         self.streams[self.master] = "tty"
 
@@ -295,14 +312,26 @@ class Terminal(Process):
     def resize(self, cols, rows=24):
         self.screen.cols, self.screen.rows = cols, rows
         self.set_size(cols, rows)
-        self.send_signal(signal.SIGWINCH)    # it has no controlling terminal
+        if not self.controlling:             # else the kernel sends it
+            self.send_signal(signal.SIGWINCH)
 
     def output(self, name, data):
         self.screen.feed(self.decoder.decode(data))
 
+    def modes(self):
+        return termios.tcgetattr(self.keeper)
+
     def is_raw(self):
         """ssh has logged in and takes every key as it is."""
-        return not termios.tcgetattr(self.master)[3] & termios.ICANON
+        return not self.modes()[3] & termios.ICANON
+
+    def is_silent(self):
+        """A password is asked for."""
+        return not self.modes()[3] & termios.ECHO
+
+    def destroy(self):
+        super().destroy()
+        os.close(self.keeper)
 
     def type(self, keys):
         os.write(self.master, keys.encode())
@@ -320,7 +349,7 @@ class Terminal(Process):
         self.mark += rows(self.mark).index(text) + 1
 
     def __str__(self):
-        return "ssh -tt"
+        return os.path.basename(self.command[0]) + " on a terminal"
 
     def describe(self):
         return "screen:\n  " + "\n  ".join(self.screen.text()[-24:])

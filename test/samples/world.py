@@ -53,6 +53,21 @@ class World:
     def chat(self, *arguments):
         return self.sample("chat", "--port", "0", *arguments)
 
+    def exec(self, *arguments, **more):
+        """The sample exec on pipes, or on what is given for them."""
+        return Plain([os.path.join(self.bin, "exec")] + list(arguments),
+                     self.env, cwd=self.home, **more)
+
+    def exec_terminal(self, *arguments, cols=400):
+        """The same on a terminal of its own."""
+        return self.on_terminal([os.path.join(self.bin, "exec")] +
+                                list(arguments), cols)
+
+    def on_terminal(self, command, cols, **more):
+        """Any command, as a user would type it."""
+        return Terminal(command, dict(self.env, **more), cols,
+                        controlling=True, cwd=self.home)
+
     def terminal(self, server, user, cols=80, **more):
         """In the room: the prompt is there."""
         client = Terminal(self.ssh.command(server.port, user, ["-tt"], **more),
