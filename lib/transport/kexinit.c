@@ -44,10 +44,12 @@ static void write_hostkeys(const struct transport* t, struct buf* m) {
 }
 
 static void write_kex(const struct transport* t, struct buf* m) {
+  /* For Paramiko 3.4 and later the last kex-strict-* is what counts, and it
+   * knows the first name of it only. */
   static const char server[] =
-      ",ext-info-s,kex-strict-s-v00@openssh.com,kex-strict-s";
+      ",ext-info-s,kex-strict-s,kex-strict-s-v00@openssh.com";
   static const char client[] =
-      ",ext-info-c,kex-strict-c-v00@openssh.com,kex-strict-c";
+      ",ext-info-c,kex-strict-c,kex-strict-c-v00@openssh.com";
   const char* text = t->desk->config.kex;
   const char* marks = t->desk->is_server ? server : client;
   size_t marks_len = t->session_id_len == 0 ? strlen(marks) : 0;

@@ -359,6 +359,31 @@ TEST(sec_9_require_strict) {
   }
 }
 
+/* Paramiko (3.4 to 3.5 were seen) goes by the last mark, and knows only the
+ * older name of it. */
+TEST(sec_9_the_older_mark_is_last) {
+  static const char* const last[] = { ",kex-strict-s-v00@openssh.com",
+                                      ",kex-strict-c-v00@openssh.com" };
+  struct peer* p;
+  size_t i, len;
+  str_t list;
+  rd_t m;
+
+  for (i = 0; i < ARRAY_SIZE(roles); i++) {
+    p = peer_new(roles[i]);
+    peer_open(p);
+    peer_read_ident(p);
+    peer_read_kexinit(p);
+    m = rd_of(p->i_theirs.base, p->i_theirs.len);
+    (void) rd_take(&m, 1 + 16);    /* its number, the cookie */
+    list = uvssh__rd_namelist(&m);
+    len = strlen(last[i]);
+    CHECK(list.len > len);
+    CHECK_MEM(list.base + list.len - len, len, last[i], len);
+    peer_end(p);
+  }
+}
+
 /* Marks in a later KEXINIT mean nothing. */
 TEST(sec_9_marks_in_a_later_kexinit) {
   struct peer* p;
