@@ -3,7 +3,8 @@
  * A connection is taken first, and counted by its address; the user is asked
  * only about those that the limits let pass, and what he does not take is
  * closed. Running out of descriptors closes nothing: libuv drops the
- * connection, the user is told, listening goes on. */
+ * connection, the user is told, listening goes on; so it does where there is
+ * no memory for a connection: it is taken into a spare handle, and closed. */
 #include "loop/loop.h"
 
 enum { BACKLOG = 1024 };
@@ -45,18 +46,56 @@ static int check_limits(struct attach* a) {
   return uvssh__limit_enter(a->server, &a->source, address);
 }
 
+static void listener_release(struct listener* l) {
+  if (l->gone && !l->spare_used)
+    uvssh__free(l);
+}
+
+/* libuv listens no more until what it has accepted is taken. One at a time. */
+static void turn_away_unseen(struct listener* l);
+
+static void on_spare_closed(uv_handle_t* handle) {
+  struct listener* l = (struct listener*) handle->data;
+  struct server* server = l->server;
+
+  l->spare_used = 0;
+  if (l->owed)
+    turn_away_unseen(l);
+  listener_release(l);
+  uvssh__server_handle_closed(server);
+}
+
+static void turn_away_unseen(struct listener* l) {
+  uv_loop_t* uv = l->server->loop->uv;
+
+  l->owed = l->spare_used;
+  if (l->spare_used)
+    return;
+  l->spare_used = 1;
+  l->server->handles++;
+  if (l->stream->type == UV_TCP)
+    (void) uv_tcp_init(uv, &l->spare.tcp);
+  else
+    (void) uv_pipe_init(uv, &l->spare.pipe, 0);
+  l->spare.handle.data = l;
+  (void) uv_accept(l->stream, &l->spare.stream);
+  uv_close(&l->spare.handle, on_spare_closed);
+}
+
 /* 0 and *out, or a code; the socket is closed then. */
 static int take(struct listener* l, struct attach** out) {
   struct server* server = l->server;
-  struct attach* a;
+  struct attach* a = NULL;
   int err = uvssh__attach_new(server->loop, &server->config, &a);
 
-  if (err != 0)
-    return err;
-  a->server = server;
-  err = init_socket(a, l->stream);
+  if (err == 0) {
+    a->server = server;
+    err = init_socket(a, l->stream);
+  }
   if (err != 0) {
-    uvssh__attach_free(a);
+    if (a != NULL)
+      uvssh__attach_free(a);
+    turn_away_unseen(l);
     return err;
   }
   err = uv_accept(l->stream, &a->socket.stream);
@@ -161,19 +200,22 @@ static void on_listener_closed(uv_handle_t* handle) {
   struct listener* l = (struct listener*) handle->data;
   struct server* server = l->server;
 
-  uvssh__free(l);
+  l->gone = 1;
+  listener_release(l);
   uvssh__server_handle_closed(server);
 }
 
 static void listener_close(struct listener* l) {
   queue_remove(&l->link);
+  l->owed = 0;
   if (l->is_ours) {
     l->server->handles++;
     uv_close(&l->own.handle, on_listener_closed);
     return;
   }
   l->stream->data = NULL;          /* the user closes it */
-  uvssh__free(l);
+  l->gone = 1;
+  listener_release(l);
 }
 
 void uvssh__listeners_close(struct server* server) {

@@ -307,6 +307,15 @@ struct listener {
     uv_stream_t stream;
     uv_tcp_t tcp;
   } own;
+  union {                          /* for what there is no memory for */
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } spare;
+  int spare_used;                  /* until it is closed */
+  int owed;                        /* one more waits to be turned away */
+  int gone;                        /* closed: only the spare is waited for */
 };
 
 struct server {

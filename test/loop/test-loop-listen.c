@@ -1,5 +1,6 @@
 /* Listening: addresses, ports, what cannot be. */
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include "both.h"
 
@@ -258,6 +259,31 @@ TEST(listen_accept_wrongly) {
   both_login(&b);
   both_login(&b);
   both_close(&b);
+}
+
+/* libuv listens no more while something accepted is not taken. */
+TEST(listen_goes_on_without_memory) {
+  struct both b;
+  int fds[3];
+  int i;
+
+  both_open(&b);
+  both_listen(&b);
+  for (i = 0; i < 3; i++)
+    fds[i] = both_socket(&b);
+  heap_fail_at(1);
+  UNTIL(&b, b.refused == 1 && b.served_count == 2);
+  heap_fail_at(0);
+  for (i = 0; i < 3; i++)
+    close(fds[i]);
+  both_login(&b);
+  for (i = 0; i < 2; i++)
+    UNTIL(&b, b.served[i]->closes == 1);
+  fds[0] = both_socket(&b);        /* and its server goes meanwhile */
+  heap_fail_at(1);
+  UNTIL(&b, b.refused == 2);
+  both_close(&b);
+  close(fds[0]);
 }
 
 /* Its server goes, or stops, in the very callback. */
