@@ -6,12 +6,12 @@
  *   echo          a relay of the channel to itself
  *   cat           the same by one write request for each read
  *
- * The pattern: 64-bit counters, little-endian, so that a lost, doubled or
- * misplaced block shows. */
+ * The pattern: see pattern.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "interop.h"
+#include "pattern.h"
 
 enum { CAT_HIGH = 1 << 20, CAT_LOW = 1 << 18 };
 
@@ -57,11 +57,7 @@ static size_t next_block(run_t* r, uint8_t* out) {
   uint64_t left = r->size - r->at;
   size_t len = left < RUN_BLOCK ? (size_t) left : RUN_BLOCK;
 
-  for (size_t i = 0; i < len; i += 8) {
-    uint64_t n = (r->at + i) / 8;
-    for (size_t k = 0; k < 8; k++)
-      out[i + k] = (uint8_t) (n >> (8 * k));
-  }
+  pattern_fill(out, r->at, len);
   r->at += len;
   return len;
 }

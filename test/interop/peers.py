@@ -35,6 +35,8 @@ class Peer:
     both_rekey = True      # bears that both sides begin an exchange at once
     strict = True          # speaks the strict key exchange
     wants_reply = True     # asks whether its command was accepted
+    says_goodbye = False   # sends DISCONNECT when it is ended by SIGTERM
+    multiplexes = False    # several programs over one connection
     tells_end = True       # exits with non-zero when it is disconnected
     stays = 0              # seconds: sometimes does not end, though all is said
 
@@ -71,6 +73,8 @@ class OpenSSH(Peer):
     ciphers = AEAD + [(CTR, MAC), (CTR, ETM)]
     signal_codes = (255,)
     change = True
+    says_goodbye = True
+    multiplexes = True
 
     def __init__(self, run):
         super().__init__(run)
@@ -136,20 +140,22 @@ class Plink(Peer):
         for key in (self.run.key, self.run.other_key):
             make("puttygen", key, "-o", key + ".ppk")
 
-    def session(self, name, **settings):
-        """A saved session in the private home."""
+    def session(self, **settings):
+        """A saved session of its own in the private home; its name."""
+        name = os.path.basename(self.run.fresh("session"))
         folder = os.path.join(self.run.home, ".putty", "sessions")
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, name), "w") as f:
             f.write("".join(f"{k}={v}\n" for k, v in settings.items()))
+        return name
 
     def argv(self, server, *what, key=True, password=None, batch=True,
              load=None, options=()):
         # Its default session warns about nothing, so all ciphers may be used.
-        self.session("any", Protocol="ssh", SSHLogOmitPasswords=1,
-                     Cipher="chacha20,aesgcm,aes,3des,WARN",
-                     **(load or {}))
-        argv = ["plink", "-load", "any", "-ssh", "-noagent", "-P",
+        name = self.session(Protocol="ssh", SSHLogOmitPasswords=1,
+                            Cipher="chacha20,aesgcm,aes,3des,WARN",
+                            **(load or {}))
+        argv = ["plink", "-load", name, "-ssh", "-noagent", "-P",
                 str(server.port), "-l", self.run.user, "-hostkey",
                 self.run.fingerprint, "-no-antispoof",
                 "-no-sanitise-stdout", "-no-sanitise-stderr", *options]

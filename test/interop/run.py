@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""Interop: real clients against the library's server. Standard library only.
+"""Interop: real clients and servers against the library's. Standard library
+only.
 
-    run.py --bin BUILD/test/interop [--quick] [-k TEXT] [--list]
+    run.py --bin BUILD/test/interop [--quick] [-k TEXT] [--list] [--table]
 
 Prints `ok NAME`, `FAILED NAME reason` or `skipped NAME: reason`, and at the end
 `N passed, N failed`. Everything happens on loopback and in a folder of its own;
-no time is asserted: --patience only says when a hang counts as one."""
+no time is asserted: --patience only says after how long without a byte a hang
+counts as one."""
 import argparse
 import collections
+import concurrent.futures
 import getpass
+import itertools
 import os
 import shutil
 import signal
@@ -20,13 +24,67 @@ import traceback
 
 import cases_abuse
 import cases_channel
+import cases_client
 import cases_login
+import cases_matrix
 import cases_transfer
+import table
 import terminal
+from partners import NotSupported
 from peers import PEERS, make
 from servers import Failed, Hangs, Server, Skipped
 
 Done = collections.namedtuple("Done", "code out err")
+
+
+def opened(stdin):
+    """A file of it."""
+    if isinstance(stdin, int):
+        return open(stdin, "rb")
+    if not isinstance(stdin, bytes):
+        return open(stdin, "rb")
+    typed = tempfile.TemporaryFile()
+    typed.write(stdin)
+    typed.seek(0)
+    return typed
+
+
+class Guard:
+    """Kills a process once it has moved nothing for so long: no byte read or
+    written by it, and no step in its input."""
+
+    def __init__(self, process, typed, patience):
+        self.process, self.typed, self.patience = process, typed, patience
+        self.hung, self.done = False, threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _moved(self):
+        try:
+            with open(f"/proc/{self.process.pid}/io") as f:
+                text = f.read()
+        except OSError:
+            text = ""
+        try:
+            return text, os.lseek(self.typed.fileno(), 0, os.SEEK_CUR)
+        except OSError:
+            return text
+
+    def _watch(self):
+        step = min(1.0, self.patience / 4)
+        last, still = None, 0.0
+        while not self.done.wait(step):
+            now = self._moved()
+            still = still + step if now == last else 0.0
+            last = now
+            if still >= self.patience:
+                self.hung = True
+                self.process.kill()
+                return
+
+    def stop(self):
+        self.done.set()
+        self.thread.join()
 
 
 class Run:
@@ -37,12 +95,14 @@ class Run:
         self.ssh, self.root, self.user = a.ssh, a.root, a.user
         self.quick, self.patience = a.quick, a.patience
         self.verbose, self.log = a.verbose, a.log
-        server = os.path.join(self.bin, "interop-server")
-        if not os.path.exists(server):
-            sys.exit(f"run.py: {server} is not there: build it, or see --bin")
+        for program in ("interop-server", "interop-client"):
+            server = os.path.join(self.bin, program)
+            if not os.path.exists(server):
+                sys.exit(f"run.py: no {server}: build it, or see --bin")
         with open(server, "rb") as f:
             self.sanitized = b"__asan_init" in f.read()
         self.size = (4 if a.quick else 64) << 20
+        self.numbers = itertools.count()
         folder = os.path.join(a.root, "tmp") if a.root != "/" else None
         self.work = tempfile.mkdtemp(prefix="uvssh-interop-", dir=folder)
         self.home = self.file("home")
@@ -60,14 +120,20 @@ class Run:
     def file(self, name):
         return os.path.join(self.work, name)
 
+    def fresh(self, name):
+        """A name that nothing else has."""
+        return self.file(f"{name}.{next(self.numbers)}")
+
     def server(self, *options, **more):
         return Server(self, *options, **more)
 
     def pattern(self, size):
-        """A file of the bytes that `source` sends; see interop-streams.c."""
+        """A file of the bytes that `source` sends; see pattern.h."""
         path = self.file(f"pattern.{size}")
         if not os.path.exists(path):
-            cases_transfer.write_pattern(path, size)
+            new = self.fresh("new")
+            cases_transfer.write_pattern(new, size)
+            os.rename(new, path)
         return path
 
     def popen(self, peer, argv, stdin, stdout, stderr, **login):
@@ -76,36 +142,29 @@ class Run:
                                 cwd=self.work)
 
     def call(self, peer, argv, stdin=b"", sink=None, **login):
-        """Run to the end. stdin: bytes or the name of a file; sink: called
-        with each piece of stdout, which then is not kept."""
+        """Run to the end. stdin: bytes, the name of a file, or a descriptor,
+        which is closed; sink: called with each piece of stdout, which then is
+        not kept."""
         out = []
         sink = sink or out.append
-        with tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as typed:
-            if isinstance(stdin, bytes):
-                typed.write(stdin)
-                typed.seek(0)
-            else:
-                typed = open(stdin, "rb")
+        with tempfile.TemporaryFile() as err, opened(stdin) as typed:
             process = self.popen(peer, argv, typed, subprocess.PIPE, err,
                                  **login)
-            guard = threading.Timer(
-                min(self.patience, peer.stays or self.patience), process.kill)
-            guard.start()
+            guard = Guard(process, typed, min(self.patience, peer.stays or
+                                              self.patience))
             try:
                 for piece in iter(lambda: process.stdout.read1(1 << 20), b""):
                     sink(piece)
                 code = process.wait()
             finally:
-                hung = not guard.is_alive()
-                guard.cancel()
+                guard.stop()
                 if process.poll() is None:
                     process.kill()
                     process.wait()
                 process.stdout.close()
-                typed.close()
             err.seek(0)
             text = err.read().decode(errors="replace")
-        if hung:
+        if guard.hung:
             raise Hangs(f"hangs: {' '.join(argv[:1])} {text[-600:]}")
         return Done(code, b"".join(out), text)
 
@@ -120,12 +179,21 @@ class Run:
 def options():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawTextHelpFormatter)
-    p.add_argument("--bin", required=True, metavar="DIR",
-                   help="the folder of interop-server")
+    p.add_argument("--bin", metavar="DIR",
+                   help="the folder of interop-server and interop-client")
     p.add_argument("-k", metavar="TEXT", action="append", default=[],
                    help="only tests whose name holds every TEXT")
     p.add_argument("--quick", action="store_true",
-                   help="4 MiB where it is 64 MiB, fewer repetitions")
+                   help="4 MiB where it is 64 MiB, fewer repetitions, one\n"
+                        "combination of algorithms with each partner")
+    p.add_argument("--jobs", type=int, default=2, metavar="N",
+                   help="so many partners at a time (%(default)s)")
+    p.add_argument("--table", action="store_true",
+                   help="write docs/interop.md of what this run sees")
+    p.add_argument("--render", action="store_true",
+                   help="write docs/interop.md of table.json only")
+    p.add_argument("--section", default=userland(),
+                   help="of that page (%(default)s)")
     p.add_argument("--list", action="store_true", help="print the names only")
     p.add_argument("--ssh", default="ssh", metavar="COMMAND",
                    help="another ssh, as 'chroot DIR /usr/bin/ssh'")
@@ -133,8 +201,8 @@ def options():
                    help="the root that this ssh sees; files go to DIR/tmp")
     p.add_argument("--user", default=getpass.getuser(),
                    help="the name to log in with")
-    p.add_argument("--patience", type=float, default=120, metavar="SECONDS",
-                   help="what hangs so long has failed (%(default)s)")
+    p.add_argument("--patience", type=float, default=60, metavar="SECONDS",
+                   help="what moves nothing for so long hangs (%(default)s)")
     p.add_argument("--log", choices=["error", "info", "packet"],
                    help="the server's log level, shown with -v")
     p.add_argument("-v", "--verbose", action="store_true",
@@ -142,65 +210,199 @@ def options():
     return p.parse_args()
 
 
-def all_cases(run):
-    """(name, peer or None, function) of everything, in order."""
+# ---- what is run, and how -------------------------------------------------
+
+class Unit:
+    """Cases that run one after the other: (name, function), or of a pair
+    (name, column, detail, function)."""
+
+    stays = 0                      # see peers.py
+    pair = None
+
+    def __init__(self, name, cases, peer=None, pair=None):
+        self.name, self.make, self.pair = name, cases, pair
+        self.missing = (pair or peer).missing if pair or peer else lambda: None
+        self.stays = pair.client.stays if pair else peer.stays if peer else 0
+        self.seen = table.Seen()
+
+    def cases(self):
+        for case in self.make():
+            yield f"{self.name}{case[0]}", case[1:-1], case[-1]
+
+    def perform(self, run, name, where, function):
+        """True: passed; None: skipped; False: failed."""
+        passed, why = None, None
+        try:
+            self.patiently(name, function)
+            passed = True
+            say(f"ok {name}")
+        except Skipped as e:
+            why = e.why if isinstance(e, NotSupported) else None
+            say(f"skipped {name}: {e}")
+        except (Failed, OSError, subprocess.SubprocessError) as e:
+            why = self.known(where, str(e))
+            passed = None if why else False
+            say(f"skipped {name}: not supported by the peer: {why}" if why else
+                f"FAILED {name} {e}")
+            if run.verbose:
+                traceback.print_exc()
+        if where:
+            self.seen.add(*where, bool(passed), why)
+        return passed
+
+    def known(self, where, text):
+        return self.pair.known(where[0], text) if self.pair and where else None
+
+    def patiently(self, name, function):
+        """Once more for a peer that is known to stay when all has been said."""
+        try:
+            function()
+        except Hangs as e:
+            if not self.stays:
+                raise
+            say(f"once more: {name} {e}")
+            function()
+
+    def run(self, run, wanted):
+        """The results of those of its cases that are wanted."""
+        results = []
+        for name, where, function in self.cases():
+            if all(word in name for word in wanted):
+                results.append(self.perform(run, name, where, function))
+        if self.pair and results:
+            results.append(self.perform(
+                run, f"{self.name}the servers end in peace", (),
+                self.pair.stop))
+        return results
+
+
+said = threading.Lock()
+
+
+def say(text):
+    with said:
+        print(text, flush=True)
+
+
+def all_units(run):
+    """The long ones first."""
+    for partner in reversed(cases_matrix.all_partners()):
+        for role in partner.roles:
+            pair = cases_matrix.Pair(run, partner, role)
+            yield Unit(pair.name + ": ",
+                       lambda pair=pair: cases_matrix.cases(pair), pair=pair)
     peers = [p(run) for p in PEERS]
-    for module in (cases_transfer, cases_login, cases_channel):
-        for peer in peers:
-            for name, function in module.cases(run, peer):
-                yield f"{peer.name} {name}", peer, function
-    for name, function in cases_abuse.cases(run, peers):
-        yield name, None, function
+    yield Unit("uvssh -> uvssh: ", lambda: cases_client.cases(run))
+    yield Unit("", lambda: cases_abuse.cases(run, peers))
+    for peer in peers:
+        for module in (cases_transfer, cases_login, cases_channel):
+            yield Unit(f"{peer.name} ",
+                       lambda m=module, p=peer: m.cases(run, p), peer=peer)
 
 
-def patiently(peer, name, function):
-    """Once more for a peer that is known to stay when all has been said."""
+def userland():
+    """"Debian 12"."""
+    words = {}
     try:
-        function()
-    except Hangs as e:
-        if peer is None or not peer.stays:
+        with open("/etc/os-release") as f:
+            words = dict(line.strip().split("=", 1) for line in f
+                         if "=" in line)
+    except FileNotFoundError:
+        pass
+    return " ".join(words.get(n, "").strip('"').split("/")[0].capitalize()
+                    for n in ("ID", "VERSION_ID")).strip()
+
+
+def here(units):
+    """Those whose peer is there; says which are not."""
+    told = set()
+    for unit in units:
+        why = unit.missing()
+        if why is None:
+            yield unit
+        elif (line := f"skipped {unit.name.split(':')[0].strip()}: {why}") \
+                not in told:
+            told.add(line)
+            say(line)
+
+
+def the_page(run, a, units):
+    """docs/interop.md says what was seen, or is made to."""
+    data = table.load()
+    found = data.setdefault(a.section, {})
+    rows = {unit: unit.seen.row(unit.pair.partner.version(unit.pair.version))
+            for unit in units}
+    if a.table:
+        for unit in units:
+            if unit.seen.complete():
+                found[unit.pair.row] = rows[unit]
+            else:
+                say(f"no row: {unit.pair.row}")
+        table.save(data)
+        return []
+    if a.quick or a.k:
+        return []
+    wrong = []
+    for unit in units:
+        want, got = found.get(unit.pair.row), rows[unit]
+        if want and want["version"] == got["version"] and want != got:
+            wrong.append(f"{unit.pair.row}: " + ", ".join(
+                f"{c} is {got[c]}" for c in got if got[c] != want[c]))
+    if wrong:
+        say("FAILED docs/interop.md says what was seen: " + "; ".join(wrong) +
+            " (run.py --table)")
+    else:
+        say("ok docs/interop.md says what was seen")
+    return [not wrong]
+
+
+def of_the_page(a):
+    """Its rows and columns are those of the tests."""
+    name = "docs/interop.md has a row for each pair"
+    if a.table or not all(word in name for word in a.k):
+        return []
+    section = a.section if a.section in table.load() else "Debian 12"
+    wrong = table.problems(section)
+    say(f"FAILED {name}: {'; '.join(wrong)}" if wrong else f"ok {name}")
+    return [not wrong]
+
+
+def perform_all(run, a):
+    units = list(here(all_units(run)))
+    results = of_the_page(a)
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        waiting = [pool.submit(unit.run, run, a.k) for unit in units]
+        try:
+            for done in waiting:
+                results += done.result()
+        except BaseException:
+            for other in waiting:
+                other.cancel()
             raise
-        print(f"once more: {name} {e}", flush=True)
-        function()
-
-
-def perform(run, name, peer, function):
-    """True: passed; None: skipped; False: failed."""
-    try:
-        patiently(peer, name, function)
-    except Skipped as e:
-        print(f"skipped {name}: {e}", flush=True)
-        return None
-    except (Failed, OSError, subprocess.SubprocessError) as e:
-        print(f"FAILED {name} {e}", flush=True)
-        if run.verbose:
-            traceback.print_exc()
-        return False
-    print(f"ok {name}", flush=True)
-    return True
+    pairs = [u for u in units if u.pair]
+    return results + the_page(run, a, pairs)
 
 
 def main():
     a = options()
+    if a.render:
+        table.save(table.load())
+        return 0
+    if a.bin is None:
+        sys.exit("run.py: --bin says where the programs are")
     if shutil.which("ssh-keygen") is None:
         print("skipped interop: ssh-keygen is not here (openssh-client)\n"
               "0 passed, 0 failed")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # cleans up
     run = Run(a)
-    results, told = [], set()
     try:
-        for name, peer, function in all_cases(run):
-            if not all(word in name for word in a.k):
-                continue
-            if a.list:
-                print(name)
-                continue
-            if peer is None or peer.missing() is None:
-                results.append(perform(run, name, peer, function))
-            elif peer not in told:
-                told.add(peer)
-                print(f"skipped {peer.name}: {peer.missing()}")
+        if a.list:
+            for unit in here(all_units(run)):
+                print(*(name for name, _, _ in unit.cases()
+                        if all(word in name for word in a.k)), sep="\n")
+            return 0
+        results = perform_all(run, a)
     finally:
         run.close()
     failed = results.count(False)
