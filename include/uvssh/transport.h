@@ -120,13 +120,14 @@ UVSSH_EXTERN int uvssh_transport_command(uvssh_transport_t* t,
  * sessions. What the peer sends as stderr is dropped. The session above ends by
  * UV_EOF, or by what ended the session below.
  *
- * t        yours; overwritten but for data
+ * t        yours; overwritten but for data. No session is to have it: call
+ *          t->ops->close(t)
  * channel  open, not read (or stopped) and not relayed, of the same loop as the
  *          session above; lent until its own on_close, which comes to you as
  *          always: keep channel and t until then, and t also until the on_close
  *          of the session above
- * return   0; UV_EINVAL; UV_ENOTCONN; UV_EBUSY it is read, relayed, or has a
- *          transport already
+ * return   0; UV_EINVAL; UV_ENOTCONN; UV_EPIPE it was shut down; UV_EBUSY it is
+ *          read, relayed, or has a transport already
  * thread   loop      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN int uvssh_transport_channel(uvssh_transport_t* t,

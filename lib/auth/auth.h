@@ -55,6 +55,7 @@ struct login {
   int has_secret;
   unsigned method;                 /* what is tried */
   unsigned methods;                /* that can continue, as we were told last */
+  unsigned changes;                /* that this password was refused with */
   unsigned banner_bytes;
   unsigned banners;
   struct question question;        /* both: the verdict; the new password, */
@@ -102,6 +103,9 @@ int uvssh__auth_client_start(struct auth* auth,
                              uvssh_req_cb cb) MUST_CHECK;
 /* Client: the attempt is over; methods: what can continue. */
 void uvssh__auth_client_done(struct auth* auth, int status, unsigned methods);
+/* ... and its callback has come: the key goes. Not before: a signer may be on
+ * the stack, and what it stands on goes with the key. */
+void uvssh__auth_client_tidy(struct auth* auth);
 /* The fields of a USERAUTH_REQUEST up to the method's name. */
 struct buf* uvssh__auth_request(struct auth* auth, const char* method);
 void uvssh__auth_client_none(struct auth* auth);

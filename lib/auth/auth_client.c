@@ -9,7 +9,7 @@
  * is no way to be asked for one before. */
 #include "auth/auth.h"
 
-enum { BANNERS_MAX = 16, BANNER_BYTES_MAX = 64 * 1024 };
+enum { BANNERS_MAX = 16, BANNER_BYTES_MAX = 64 * 1024, CHANGES_MAX = 8 };
 
 void uvssh__auth_begin(struct auth* auth) {
   struct buf* m = uvssh__message(auth->transport, MSG_SERVICE_REQUEST);
@@ -49,13 +49,20 @@ void uvssh__auth_client_done(struct auth* auth, int status, unsigned methods) {
   uvssh__buf_free(&l->secret);
   l->secret.secret = 1;
   l->has_secret = 0;
-  uvssh_key_unref(l->key);
-  l->key = NULL;
   l->req = NULL;
   if (req == NULL)
     return;
   req->result = methods;
   uvssh__request_done(auth->desk, req, status);
+}
+
+void uvssh__auth_client_tidy(struct auth* auth) {
+  struct login* l = auth->login;
+
+  if (l == NULL || l->req != NULL)
+    return;
+  uvssh_key_unref(l->key);
+  l->key = NULL;
 }
 
 int uvssh__on_userauth_failure(struct auth* auth, rd_t* m) {
@@ -171,6 +178,8 @@ static int on_change_request(struct auth* auth, rd_t* m) {
     return err;
   if (!l->has_secret || question_is_open(&l->question))
     return UVSSH_EUNEXPECTED;
+  if (++l->changes > CHANGES_MAX)  /* nothing would ever please it */
+    return UVSSH_ELIMIT;
   text = uvssh__strndup(prompt.base, prompt.len);
   if (text == NULL)
     return UV_ENOMEM;
@@ -210,6 +219,7 @@ int uvssh__auth_client_start(struct auth* auth,
   copy = uvssh__strndup(user, strlen(user));
   if (copy == NULL)
     return UV_ENOMEM;
+  uvssh__auth_client_tidy(auth);   /* inside the callback of the last one */
   uvssh__free(auth->user);
   auth->user = copy;
   uvssh__request_begin(req, auth->desk, NULL, cb);
@@ -233,6 +243,7 @@ void uvssh__auth_client_password(struct auth* auth, const char* password) {
   auth->login->secret.secret = 1;
   wr_bytes(&auth->login->secret, password, strlen(password));
   auth->login->has_secret = 1;
+  auth->login->changes = 0;
   auth->phase = A_WAIT;
 }
 

@@ -196,20 +196,22 @@ static int on_signature(struct question* q, const struct answer* a) {
 /* Meanwhile nothing is out, and the peer may say nothing of it. */
 static int ask_signer(struct auth* auth) {
   struct login* l = auth->login;
+  uvssh_key_t* key = uvssh_key_ref(l->key);  /* whatever it does meanwhile */
   struct buf data = { 0 };
   uv_buf_t shown;
   int err;
 
-  uvssh__auth_signed_data(auth, l->sign, l->key, &data);
+  uvssh__auth_signed_data(auth, l->sign, key, &data);
   l->question.owner = auth;
   err = data.bad ? UV_ENOMEM : uvssh__question_open(&l->question, auth->desk,
                                                     on_signature);
   if (err == 0) {
     auth->phase = A_IDLE;
     shown = uv_buf_init((char*) data.base, (unsigned) data.len);
-    l->key->sign(l->key->sign_arg, l->sign->name, &shown, l->question.reply);
+    key->sign(key->sign_arg, l->sign->name, &shown, l->question.reply);
   }
   uvssh__buf_free(&data);
+  uvssh_key_unref(key);
   return err;
 }
 

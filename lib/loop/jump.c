@@ -79,8 +79,18 @@ static int jump_read_stop(uvssh_transport_t* t) {
 
 /* ---- writing ------------------------------------------------------------- */
 
-/* A failure is not told: the end of the channel comes, behind what is still to
- * be read from it. */
+/* Nothing is taken any more. What had come is still read, however long that
+ * takes; the end stands behind it, and says more than this. */
+static void stop_writing(uvssh_transport_t* t) {
+  const struct channel* ch = words_of(t)->channel;
+  struct attach* a = words_of(t)->attach;
+
+  if (ch == NULL || ch->closing || a == NULL)
+    return;                        /* nothing is held: the end comes at once */
+  uvssh_transport_wrote(t, UV_EOF);
+  a->session.unwritable_until = UINT64_MAX;
+}
+
 static void on_written(uvssh_req_t* req, int status) {
   struct carry* carry = (struct carry*) (void*) req;
 
@@ -89,6 +99,8 @@ static void on_written(uvssh_req_t* req, int status) {
     uvssh__free(carry);
   else if (status == 0)
     uvssh_transport_wrote(carry->t, 0);
+  else
+    stop_writing(carry->t);
 }
 
 static int jump_write(uvssh_transport_t* t,
@@ -102,8 +114,10 @@ static int jump_write(uvssh_transport_t* t,
   if (w->carry == NULL)
     return UV_ENOMEM;
   w->carry->t = t;
-  if (w->channel == NULL || uvssh__channel_live(w->channel->pub) == NULL)
-    return 0;                      /* as above */
+  if (w->channel == NULL || uvssh__channel_live(w->channel->pub) == NULL) {
+    stop_writing(t);
+    return 0;
+  }
   if (w->channel->eof_queued)
     return UV_EPIPE;
   err = uvssh__channel_write(&w->carry->req, w->channel, UVSSH_DATA, bufs,
@@ -143,6 +157,8 @@ int uvssh_transport_channel(uvssh_transport_t* t, uvssh_channel_t* channel) {
     return UV_EINVAL;
   if (ch == NULL)
     return UV_ENOTCONN;
+  if (ch->eof_queued)
+    return UV_EPIPE;
   if (ch->reading || ch->holder != NULL || ch->relay_to != NULL ||
       ch->relay_from != NULL)
     return UV_EBUSY;

@@ -52,8 +52,11 @@ static int send_away(struct loop* loop, struct job* job) {
   e->loop = loop;
   e->job = job;
   err = uvssh__loop_get(loop->uv, &same);
-  if (err == 0)
+  if (err == 0) {
     err = uv_queue_work(loop->uv, &e->work, on_pool, on_back);
+    if (err != 0)
+      uvssh__loop_put(same);
+  }
   if (err != 0) {
     uvssh__free(e);
     return err;

@@ -302,6 +302,7 @@ void uvssh__session_turn(struct session* s) {
   if (s->ending <= E_EMPTYING)
     turn_running(s);
   uvssh__requests_run(&s->desk);
+  uvssh__auth_client_tidy(&s->auth);
   uvssh__conn_work(&s->conn);
   if (s->ending <= E_EMPTYING) {
     rekey_if_due(s);

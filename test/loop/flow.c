@@ -133,6 +133,7 @@ void flow_pressure(struct both* b,
     most = heap_bytes() > most ? heap_bytes() : most;
     CHECK(f.total < 128 << 20);
   }
+  CHECK(!uv_is_active((uv_handle_t*) &attach_of(&to->session)->loop->idle));
   CHECK_EQ(f.got, 0);
   CHECK(f.total >= least);
   CHECK(most - before < MEMORY_MOST);

@@ -405,6 +405,84 @@ TEST(jump_closed_inside_callbacks) {
     }
 }
 
+/* ---- four levels --------------------------------------------------------- */
+
+static unsigned dice;
+
+static unsigned roll(unsigned sides) {
+  dice = dice * 1103515245 + 12345;
+  return (dice >> 16) % sides;
+}
+
+/* At some level but the highest, whose ends all must go then. */
+static void break_one(struct tower* w, int levels) {
+  int level = (int) roll((unsigned) levels);
+  struct peer* p = roll(2) ? w->client[level] : w->served[level];
+
+  switch (roll(4)) {
+    case 0: uvssh_session_close(&p->session); break;
+    case 1: leave_peer(p); break;
+    case 2: uvssh_channel_close(&p->channel); break;
+    default: uvssh_channel_abort(&p->channel); break;
+  }
+}
+
+static void rekey_some(struct tower* w, int levels) {
+  int i;
+
+  for (i = 0; i <= levels; i++) {
+    if (roll(2))
+      (void) uvssh_session_rekey(NULL, &w->client[i]->session, NULL);
+    if (roll(2))
+      (void) uvssh_session_rekey(NULL, &w->served[i]->session, NULL);
+  }
+}
+
+/* While bytes go both ways and keys are exchanged on all levels. */
+TEST(jump_breaks_somewhere) {
+  enum { TOP = 3, SEEDS = 40 };
+  static char bytes[1 << 20];
+  uv_buf_t buf;
+  struct tower w;
+  uvssh_req_t req;
+  int done, i;
+  unsigned seed, turns;
+
+  for (seed = 0; seed < SEEDS; seed++) {
+    NOTE("seed %u", seed);
+    dice = seed;
+    tower_begin(&w);
+    w.b.client_config.window_bytes = 4096u << roll(8);
+    w.b.server_config.window_bytes = 4096u << roll(8);
+    w.b.client_config.rekey_bytes = 1u << (16 + roll(4));
+    tower_start(&w);
+    for (i = 1; i <= TOP; i++) {
+      open_channel(&w, i - 1, roll(2) ? &session : &direct);
+      put_on_and_log_in(&w, i);
+    }
+    exec(&w, TOP, "echo");
+    buf = uv_buf_init(bytes, sizeof(bytes));
+    done = PENDING;
+    req.data = &done;
+    CHECK_EQ(uvssh_channel_read_start(&w.client[TOP]->channel, peer_read), 0);
+    CHECK_EQ(uvssh_channel_write(&req, &w.client[TOP]->channel, UVSSH_DATA,
+                                 &buf, 1, on_done), 0);
+    for (turns = roll(64); turns > 0; turns--) {
+      if (roll(8) == 0)
+        rekey_some(&w, TOP);
+      uv_run(&w.b.loop, UV_RUN_NOWAIT);
+    }
+    for (turns = roll(3) + 1; turns > 0; turns--) {
+      break_one(&w, TOP);
+      if (roll(2))
+        uv_run(&w.b.loop, UV_RUN_NOWAIT);
+    }
+    UNTIL(&w.b, w.client[TOP]->closes == 1 && w.served[TOP]->closes == 1);
+    CHECK(done != PENDING);
+    both_close(&w.b);
+  }
+}
+
 /* ---- what they are told -------------------------------------------------- */
 
 /* The end of the session above is that of the one below: its status, or EOF
@@ -467,6 +545,38 @@ TEST(jump_end_from_below_while_it_writes) {
     CHECK_EQ(done, w.client[1]->end.status);
     both_close(&w.b);
   }
+}
+
+/* Answers that pile up make the server above stop to read; then the session
+ * below ends. Nothing will be written any more, so the rest is read. */
+TEST(jump_ends_while_answers_pile_up) {
+  enum { PINGS = 300 };
+  static const char noise[1024];
+  struct tower w;
+  struct session* s;
+  struct buf* m;
+  int i;
+
+  tower_begin(&w);
+  w.b.client_config.window_bytes = 4096;
+  tower_start(&w);
+  open_channel(&w, 0, &session);
+  put_on_and_log_in(&w, 1);
+  s = &attach_of(&w.client[1]->session)->session;
+  CHECK_EQ(w.up[1].ops->read_stop(&w.up[1]), 0);
+  for (i = 0; i < PINGS; i++) {
+    m = uvssh__message(&s->transport, MSG_PING);
+    wr_str(m, noise, sizeof(noise));
+    uvssh__send(&s->transport);
+    if (i % 16 == 0)
+      flow_rest(&w.b, 1);
+  }
+  UNTIL(&w.b, !attach_of(&w.served[1]->session)->reading);
+  flow_rest(&w.b, 5);
+  CHECK(words_of(&w.down[1])->channel->held != NULL);
+  uvssh_session_close(&w.client[0]->session);
+  UNTIL(&w.b, w.served[1]->closes == 1 && w.served[0]->closes == 1);
+  both_close(&w.b);
 }
 
 /* It has not said who it is. */
@@ -610,4 +720,137 @@ TEST(jump_arguments) {
   CHECK_EQ(uvssh_channel_relay(&req, channel, channel, NULL), 0);
   CHECK_EQ(uvssh_transport_channel(&w.up[1], channel), UV_EBUSY);
   both_close(&w.b);
+}
+
+TEST(jump_over_a_half) {
+  struct tower w;
+  uvssh_channel_t* channel;
+
+  tower_begin(&w);
+  tower_start(&w);
+  open_channel(&w, 0, &session);
+  channel = &w.client[0]->channel;
+  CHECK_EQ(uvssh_channel_shutdown(NULL, channel, NULL), 0);
+  CHECK_EQ(uvssh_transport_channel(&w.up[1], channel), UV_EPIPE);
+  both_close(&w.b);
+}
+
+/* ---- memory -------------------------------------------------------------- */
+
+static void on_channel_maybe(uvssh_session_t* s,
+                             const uvssh_channel_open_t* ask,
+                             uvssh_reply_t reply) {
+  struct peer* p = peer_of(s);
+
+  if (uvssh_channel_accept(reply, &p->channel, &p->both->server_channel_on) ==
+      0)
+    p->channels++;
+}
+
+static void on_request_maybe(uvssh_channel_t* channel,
+                             const uvssh_channel_request_t* ask,
+                             uvssh_reply_t reply) {
+  struct peer* p = peer_of(channel->session);
+
+  (void) uvssh_reply_accept(reply);
+  (void) uvssh_channel_relay(&p->relay_req, channel, channel, NULL);
+}
+
+static void on_auth_maybe(uvssh_req_t* req, int status) {
+  peer_of(req->session)->auth = status;
+}
+
+static void on_start_maybe(uvssh_req_t* req, int status) {
+  struct peer* p = peer_of(req->session);
+
+  p->start = status;
+  if (status == 0 && uvssh_auth_none(&p->auth_req, &p->session, "someone",
+                                     on_auth_maybe) != 0)
+    uvssh_session_close(&p->session);
+}
+
+/* A transport that no session got is the caller's. */
+static void give_back(struct peer* p, uvssh_transport_t* t) {
+  t->ops->close(t);
+  if (p->session.impl == NULL)
+    free(p);
+}
+
+static void serve_maybe(struct tower* w) {
+  struct peer* p = peer_new(&w->b);
+
+  CHECK_EQ(uvssh_transport_channel(&w->down[1], &w->served[0]->channel), 0);
+  if (uvssh_server_serve(&w->b.server, &p->session, &w->down[1],
+                         &w->b.server_on) != 0) {
+    CHECK(heap_failed());
+    give_back(p, &w->down[1]);
+    return;
+  }
+  w->served[1] = w->b.served[w->b.served_count++] = p;
+}
+
+static void dial_maybe(struct tower* w) {
+  struct peer* p = peer_new(&w->b);
+  int err = uvssh_session_init(&w->b.loop, &p->session, &w->b.client_config,
+                               &w->b.client_on);
+
+  CHECK_EQ(uvssh_transport_channel(&w->up[1], &w->client[0]->channel), 0);
+  if (err == 0) {
+    w->client[1] = w->b.clients[w->b.client_count++] = p;
+    err = uvssh_client_start(&p->start_req, &p->session, &w->up[1],
+                             on_start_maybe);
+  }
+  if (err != 0) {
+    CHECK(heap_failed());
+    give_back(p, &w->up[1]);
+  }
+}
+
+/* Until the session above is there, or not. */
+static int is_above(struct tower* w) {
+  UNTIL(&w->b, w->client[1]->auth != PENDING || w->client[1]->closes == 1);
+  return w->client[1]->auth == 0;
+}
+
+static void talk_above(struct tower* w) {
+  struct peer* p = w->client[1];
+  uv_buf_t buf = uv_buf_init((char*) "hi", 2);
+  int done = PENDING;
+  uvssh_req_t req = { .data = &done };
+
+  if (uvssh_channel_open(&p->open_req, &p->session, &p->channel, &session,
+                         &w->b.client_channel_on, on_open) != 0)
+    return;
+  UNTIL(&w->b, p->open != PENDING);
+  if (p->open != 0 ||
+      uvssh_channel_exec(NULL, &p->channel, "echo", NULL) != 0 ||
+      uvssh_channel_read_start(&p->channel, peer_read) != 0 ||
+      uvssh_channel_write(&req, &p->channel, UVSSH_DATA, &buf, 1, on_done) != 0)
+    return;
+  UNTIL(&w->b, p->got == 2 || p->channel_closes == 1);
+  UNTIL(&w->b, done != PENDING);
+}
+
+/* Every allocation of both sessions fails once, from the beginning of the
+ * session above to its end. */
+TEST(jump_out_of_memory) {
+  struct tower w;
+
+  HEAP_SWEEP(n) {
+    heap_fail_at(0);
+    tower_begin(&w);
+    w.b.server_on.on_channel = on_channel_maybe;
+    w.b.server_channel_on.on_request = on_request_maybe;
+    w.b.client_config.linger_ms = w.b.server_config.linger_ms = 20;
+    tower_start(&w);
+    open_channel(&w, 0, &direct);
+    UNTIL(&w.b, w.served[0]->channels == 1);
+    heap_fail_at(n);
+    serve_maybe(&w);
+    dial_maybe(&w);
+    if (w.served[1] != NULL && w.client[1] != NULL &&
+        w.client[1]->closes == 0 && is_above(&w))
+      talk_above(&w);
+    both_close(&w.b);
+  }
 }

@@ -252,6 +252,47 @@ TEST(external_session_closes_meanwhile) {
   end(p, &s);
 }
 
+/* The session has the last reference: the key, and what the signer stands on,
+ * stay until the attempt's callback, and no longer. */
+static struct signer* lonely;
+static int asked_inside;
+
+static void on_sign_no(void* arg, const char* algorithm, const uv_buf_t* data,
+                       uvssh_reply_t reply) {
+  asked_inside++;
+  CHECK_EQ(uvssh_reply_reject(reply), 0);
+  CHECK_EQ(lonely->released, 0);
+}
+
+static void on_refused(uvssh_req_t* req, int status) {
+  CHECK_EQ(status, UVSSH_EAUTH);
+  CHECK_EQ(lonely->released, 0);
+  *(int*) req->data = 1;
+}
+
+TEST(external_key_is_kept_until_the_callback) {
+  struct signer s;
+  struct peer* p = begin(&s);
+  struct signer alone = { 0 };
+  uvssh_key_t* key;
+  int done = 0;
+  uvssh_req_t req = { .data = &done };
+
+  lonely = &alone;
+  CHECK_EQ(uvssh_key_external(&key, s.secret, on_sign_no, lonely, on_release),
+           0);
+  CHECK_EQ(uvssh_auth_publickey(&req, &p->side->pub, "bob", key, on_refused),
+           0);
+  uvssh_key_unref(key);
+  pipe_run(&p->app->pipe);
+  peer_expect(p, MSG_USERAUTH_REQUEST);
+  say_pk_ok(p);
+  CHECK_EQ(asked_inside, 1);
+  CHECK_EQ(done, 1);
+  CHECK_EQ(lonely->released, 1);
+  end(p, &s);
+}
+
 TEST(external_key_arguments) {
   struct signer s;
   uvssh_key_t* key;

@@ -174,8 +174,7 @@ TEST(bar_5_close_at_every_step) {
 
 /* ---- memory -------------------------------------------------------------- */
 
-TEST(bar_3_every_allocation_fails_once) {
-  struct app* a = app_new();
+static void sweep(struct app* a) {
   uvssh_key_t* key = a->user_key;
   size_t last = 0;
 
@@ -195,5 +194,35 @@ TEST(bar_3_every_allocation_fails_once) {
     CHECK(a->user_key == key);
   }
   CHECK(last > 100);
+}
+
+TEST(bar_3_every_allocation_fails_once) {
+  struct app* a = app_new();
+
+  sweep(a);
   app_end(a);
+}
+
+static void on_sign(void* arg, const char* algorithm, const uv_buf_t* data,
+                    uvssh_reply_t reply) {
+  struct buf signature = { 0 };
+  int err = uvssh__key_sign(arg, uvssh__sign_find(str_of(algorithm)),
+                            (const uint8_t*) data->base, data->len, &signature);
+
+  if (err == 0)
+    err = uvssh_reply_signature(reply, signature.base, signature.len);
+  else
+    err = uvssh_reply_reject(reply);
+  CHECK(err == 0 || heap_failed());
+  uvssh__buf_free(&signature);
+}
+
+TEST(bar_3_and_with_a_secret_elsewhere) {
+  struct app* a = app_new();
+  uvssh_key_t* secret = a->user_key;
+
+  CHECK_EQ(uvssh_key_external(&a->user_key, secret, on_sign, secret, NULL), 0);
+  sweep(a);
+  app_end(a);
+  uvssh_key_unref(secret);
 }
