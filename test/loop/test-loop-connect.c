@@ -656,9 +656,9 @@ TEST(connect_close_inside) {
 TEST(connect_misuse) {
   struct both b;
   struct peer* p;
-  uvssh_session_t zeroed = { NULL };
-  uvssh_transport_t transport = { NULL };
-  uvssh_transport_ops_t ops = { NULL };
+  uvssh_session_t zeroed = { 0 };
+  uvssh_transport_t transport = { 0 };
+  uvssh_transport_ops_t ops = { 0 };
   uvssh_req_t req;
   char host[300];
 
