@@ -24,7 +24,7 @@
  * - Everything belongs to the loop's thread, except keys and handles, which any
  *   thread may use, and functions that touch no object.
  * - The library keeps nothing open in a loop that has no server and no session
- *   of ours left, and no clock of a test's, so uv_loop_close() then succeeds. */
+ *   of ours left, and no clock of a test's: uv_loop_close() then succeeds. */
 #ifndef UVSSH_H
 #define UVSSH_H
 

@@ -2,6 +2,7 @@
  * with what to do about it. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <uvssh.h>
 
@@ -20,8 +21,8 @@ int complain(const char* format, ...) {
   if (told)
     return FAILED;
   told = 1;
-  if (term_restore())
-    fputc('\n', stderr);           /* behind what the shell had shown */
+  if (term_restore() && isatty(STDERR_FILENO))
+    fputc('\n', stderr);           /* behind what the host or we had shown */
   fputs("exec: ", stderr);
   va_start(args, format);
   vfprintf(stderr, format, args);
@@ -57,7 +58,8 @@ const char* advice(int err) {
     case UVSSH_EKEX:
       return "the host breaks the protocol; check -p PORT, or compare with ssh";
     case UVSSH_EHOSTKEY:           /* and nobody was asked */
-      return "the key is @revoked in known_hosts; do not go on";
+      return "the key is @revoked in known_hosts, or not the one that the "
+             "session began with; do not go on";
     case UV_EOF:
     case UV_EPIPE:
     case UV_ECONNRESET:

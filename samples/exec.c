@@ -44,6 +44,8 @@ static struct {
   char* left_out;                  /* key file that was no use, and why */
   int status;                      /* to exit with */
   int ended;                       /* the command: its status is known */
+  char killed[64];                 /* by which signal; "": by none */
+  int done;                        /* the command: all its output has come */
   int over;                        /* what comes now is no failure */
   int closed;                      /* the session */
 } run;
@@ -52,10 +54,20 @@ static struct {
  * 1. How it ends
  * ------------------------------------------------------------------------- */
 
+/* Behind the command's last output. */
+static void tell_end(void) {
+  if (run.done && *run.killed != '\0')
+    complain("killed by signal %s", run.killed);
+  else if (run.done && !run.ended)
+    complain("%s did not say how the command has ended; look there whether it "
+             "has done its work", run.options.host);
+}
+
 /* All is done: nothing keeps the loop going. */
 static void finish(void) {
   size_t i;
 
+  tell_end();
   carry_close();
   for (i = 0; i < 4; i++)
     if (uv_is_active((uv_handle_t*) &run.signals[i]))
@@ -148,7 +160,7 @@ static void on_typed(const char* line) {
 
 /* BEGIN prompt */
 /* The password, or a new one. The answer comes later; whoever types may take
- * their time. The library asks three times at most. */
+ * their time. The library asks for it three times at most. */
 static void on_prompt(uvssh_session_t* session, const uvssh_prompts_t* form,
                       uvssh_reply_t reply) {
   const char* words = form->instruction == NULL ? "" : form->instruction;
@@ -197,28 +209,27 @@ static void on_banner(uvssh_session_t* session, const char* text) {
 static void on_request(uvssh_channel_t* channel,
                        const uvssh_channel_request_t* ask,
                        uvssh_reply_t reply) {
-  char name[64];
-
   if (ask->type == UVSSH_REQUEST_EXIT_STATUS) {
     run.status = ask->number > FAILED ? FAILED : (int) ask->number;
     run.ended = 1;
   } else if (ask->type == UVSSH_REQUEST_EXIT_SIGNAL) {
-    complain("killed by signal %s",
-             uvssh_escape(name, sizeof(name), ask->signal));
+    uvssh_escape(run.killed, sizeof(run.killed), ask->signal);
   }
   uvssh_reply_reject(reply);       /* nothing else; most want no answer */
 }
 /* END ask */
 
+static void tell_and_leave(void) {
+  tell_end();
+  leave();
+}
+
 /* All that the host sends has come. */
 static void on_channel_close(uvssh_channel_t* channel, int status) {
   if (status != 0 || run.over)
     return;                        /* the session's end says why */
-  run.over = 1;
-  if (!run.ended)
-    complain("%s did not say how the command has ended; look there whether it "
-             "has done its work", run.options.host);
-  carry_finish(leave);
+  run.over = run.done = 1;
+  carry_finish(tell_and_leave);
 }
 
 /* BEGIN start */

@@ -51,17 +51,20 @@ static struct {
 
 /* ---- Changed, and as it was ---------------------------------------------- */
 
-/* Also from the background, where it would stop us otherwise. */
+/* Also from the background, where it would stop us otherwise. The rest of a
+ * password must not become a command of the shell behind us. */
 int term_restore(void) {
   int saved = errno;
-  int raw = term.raw;
+  int changed = term.fd >= 0;
   sigset_t ttou;
   sigset_t mask;
 
-  if (term.fd >= 0) {
+  if (changed) {
     sigemptyset(&ttou);
     sigaddset(&ttou, SIGTTOU);
     pthread_sigmask(SIG_BLOCK, &ttou, &mask);
+    if (!term.raw)
+      tcflush(term.fd, TCIFLUSH);
     tcsetattr(term.fd, TCSANOW, &term.before);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     term.fd = -1;
@@ -69,7 +72,7 @@ int term_restore(void) {
   }
 
   errno = saved;
-  return raw;
+  return changed;
 }
 
 static void at_exit(void) {
@@ -103,8 +106,9 @@ static void on_crash(int signum) {
 static void on_stop(int signum) {
   int saved = errno;
   int fd = term.fd;
-  int raw = term_restore();
+  int raw = term.raw;
 
+  term_restore();
   handle(signum, SIG_DFL);
   raise(signum);                   /* returns when we go on */
   handle(signum, on_stop);

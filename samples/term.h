@@ -8,8 +8,8 @@
  * were. Call it first. 0 or UV_*. */
 int term_begin(void);
 
-/* The terminal back to what it was; 1: it had been raw. Safe in a signal
- * handler, and when nothing is to be done. */
+/* The terminal back to what it was; 1: it had been changed, so the cursor may
+ * be anywhere. Safe in a signal handler, and when nothing is to be done. */
 int term_restore(void);
 
 /* Standard input, a terminal, takes every key as it is. 0 or UV_*. */

@@ -14,8 +14,8 @@ extern "C" {
  *
  * All its addresses are tried, IPv6 and IPv4 in turn, a new one every 250 ms or
  * when one has failed; the first that connects is used.
- * config.connect_timeout_ms bounds all of it. on_close waits for a resolver that
- * is at work.
+ * config.connect_timeout_ms bounds all of it. on_close waits for a resolver
+ * that is at work.
  *
  * req      lent until cb
  * session  from uvssh_session_init()
@@ -53,7 +53,8 @@ UVSSH_EXTERN int uvssh_client_start(uvssh_req_t* req,
                                     uvssh_req_cb cb);
 
 typedef struct {                   /* connect, host key, and login in one */
-  const char* host;                /* also what the host key is looked up by */
+  const char* host;                /* also what the host key is looked up by; */
+                                   /* at most 255 bytes */
   int port;                        /* 0: 22 */
   uvssh_transport_t* transport;    /* not NULL: given; instead of connecting */
   const char* user;

@@ -48,9 +48,9 @@ typedef struct {
   unsigned source_prefix4;         /* bits of an IPv4 address that are a */
                                    /* source; 32 */
   unsigned source_prefix6;         /* the same for IPv6; 64 */
-  uint32_t handle_bytes;           /* most that a session's handles were given */
-                                   /* to send and has not left; 1 MiB */
-  unsigned handle_messages;        /* most sends and posts of its handles that */
+  uint32_t handle_bytes;           /* most that the handles of a session have */
+                                   /* to send and that has not left; 1 MiB */
+  unsigned handle_messages;        /* most sends and posts of handles that */
                                    /* wait for the loop, and most sends that */
                                    /* have not left; 4096 */
   uvssh_log_level log_level;       /* UVSSH_LOG_ERROR */

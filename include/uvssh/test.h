@@ -60,7 +60,7 @@ UVSSH_EXTERN int uvssh_test_clock_end(uv_loop_t* loop);
 
 /* ---- a pipe -------------------------------------------------------------- */
 
-typedef struct {                   /* zeroed: all at once, and it never breaks */
+typedef struct {                   /* zeroed: all at once, never breaks */
   size_t chunk;                    /* most bytes a read; 0: 65536 */
   size_t room;                     /* bytes on the way, each way, before who
                                       writes waits for who reads; 0: 65536 */
@@ -170,7 +170,7 @@ UVSSH_EXTERN int uvssh_test_peer_open(uvssh_test_peer_t** peer,
                                       const uvssh_test_pipe_t* options);
 
 /**
- * It leaves: your session reads UV_EOF behind what it has said. And it is freed;
+ * It leaves: your session reads UV_EOF behind what it has said. It is freed;
  * NULL is fine.
  *
  * thread  loop      inside callbacks: yes      since 0.1

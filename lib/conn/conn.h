@@ -106,7 +106,7 @@ struct channel {
                                    /* to session_bytes */
   size_t queued;
   unsigned unwritten;              /* write requests sealed, not yet taken */
-  uint64_t linger_at;              /* closing: then what is queued is dropped; */
+  uint64_t linger_at;              /* closing: then what is queued goes; */
                                    /* later each time that some has left */
   struct item exit_item;
   struct item eof_item;

@@ -11,6 +11,8 @@
 #include "key/key.h"
 #include "uvssh/known_hosts.h"
 
+enum { HOST_TEXT_MAX = 255 };      /* bytes of a host's name; none is longer */
+
 /* As uvssh_known_hosts_check(), of a file's text. */
 uvssh_host_verdict uvssh__known_hosts_check(str_t text,
                                             const char* host,

@@ -7,8 +7,10 @@
  * a port that has no line of its own is also known by the line of the plain
  * name, but that does not make it a changed one. Names are compared in lower
  * case.
- * Read, and matching nothing: comments, @cert-authority, other markers, lines
- * of more than 16 KiB, keys that are not what they say they are.
+ * Read, and matching nothing: comments, @cert-authority, other markers, keys
+ * that are not what they say they are. A line may be as long as it likes, and
+ * ends at a NUL: who reads less of it than ssh may miss that a key is revoked,
+ * who reads more may know one that ssh does not.
  * A line that may not be trusted any more outweighs all others.
  *
  * Never allocates but to look at a key that differs. */
@@ -17,10 +19,9 @@
 #include <stdio.h>
 
 enum {
-  LINE_MAX_BYTES = 16 * 1024,
-  HOST_MAX = 255,
-  NAME_MAX_BYTES = HOST_MAX + 16,  /* "[", "]:65535" */
-  PATTERN_MAX = 1024,
+  KEY_TEXT_MAX = 16 * 1024,        /* of a key in base64 */
+  NAME_MAX_BYTES = HOST_TEXT_MAX + 16,  /* "[", "]:65535" */
+  PATTERN_MAX = 1022,              /* as ssh: a longer one is a no */
   PORT_DEFAULT = 22
 };
 
@@ -146,7 +147,7 @@ static int name_of(char name[NAME_MAX_BYTES], const char* host, int port) {
   size_t len = strlen(host);
   char* at;
 
-  if (len == 0 || len > HOST_MAX || port < 0 || port > 65535)
+  if (len == 0 || len > HOST_TEXT_MAX || port < 0 || port > 65535)
     return UV_EINVAL;
   if (port == 0 || port == PORT_DEFAULT)
     memcpy(name, host, len + 1);
@@ -176,14 +177,15 @@ static enum marker read_marker(str_t* line) {
 
 /* Our key's type, so what is no such key is a line that cannot be read. */
 static enum said compare_key(str_t base64, const uvssh_key_t* key) {
-  uint8_t room[LINE_MAX_BYTES];
+  uint8_t room[KEY_TEXT_MAX];
   struct buf blob = { .base = room, .cap = sizeof(room) };
   uvssh_key_t* other = NULL;
   str_t ours;
   int err;
 
   ours.base = uvssh_key_blob(key, &ours.len);
-  if (uvssh__base64_read(&blob, base64, NULL) != 0)
+  if (base64.len > KEY_TEXT_MAX ||
+      uvssh__base64_read(&blob, base64, "\r\v\f") != 0)
     return NOTHING;
   if (str_eq(str_of_buf(&blob), ours))
     return THIS_KEY;
@@ -201,10 +203,9 @@ static enum said read_line(str_t line,
   str_t names;
   int matches;
 
+  line = cut(&line, '\0');
   if (line.len != 0 && line.base[line.len - 1] == '\r')
     line.len--;
-  if (line.len > LINE_MAX_BYTES)
-    return NOTHING;
   *marker = read_marker(&line);
   names = next_word(&line);
   if (*marker == MARKER_OTHER || names.len == 0 || names.base[0] == '#')

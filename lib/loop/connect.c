@@ -19,7 +19,6 @@
 enum {
   ADDRESSES_MAX = 32,              /* more are not tried */
   ATTEMPT_DELAY_MS = 250,          /* RFC 8305 section 8 */
-  HOST_MAX = 255,
   PORT_DEFAULT = 22
 };
 
@@ -46,7 +45,7 @@ struct connecting {
   uint64_t next_at;                /* when the next address is due */
   int last;                        /* what the last failure was */
   int port;
-  char host[HOST_MAX + 1];
+  char host[HOST_TEXT_MAX + 1];
 };
 
 /* ---- the end of it ------------------------------------------------------- */
@@ -95,7 +94,7 @@ void uvssh__connecting_close(struct attach* a) {
 }
 
 static void give_up(struct connecting* c, int status) {
-  char host[HOST_MAX * 4 + 1];
+  char host[HOST_TEXT_MAX * 4 + 1];
   char text[sizeof(host) + 128];
 
   uvssh__escape(host, sizeof(host), c->host, strlen(c->host));
@@ -326,7 +325,7 @@ int uvssh_client_connect(uvssh_req_t* req,
   int err;
 
   if (req == NULL || host == NULL || host[0] == '\0' ||
-      strlen(host) > HOST_MAX || port < 0 || port > 65535)
+      strlen(host) > HOST_TEXT_MAX || port < 0 || port > 65535)
     return UV_EINVAL;
   err = uvssh__client_may_start(a);
   if (err == 0)

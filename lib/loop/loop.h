@@ -15,6 +15,7 @@
  *   client.c     the client's beginnings
  *   connect.c    from a host's name to a socket
  *   login.c      from there to a session that is logged in
+ *   login_try.c  ... with which keys and passwords
  *   handle.c     what other threads send and post
  *   file.c       a file, whole
  *   key_file.c   keys on disk
@@ -289,10 +290,54 @@ void uvssh__connecting_turn(struct attach* a);
 uint64_t uvssh__connecting_deadline(const struct attach* a);
 void uvssh__connecting_close(struct attach* a);
 
-/* ---- login.c ------------------------------------------------------------- */
+/* ---- login.c, login_try.c ------------------------------------------------ */
+
+enum { LOGIN_ATTEMPTS = 64, LOGIN_IDENTITIES = 64, LOGIN_TEXT = 16 * 1024 };
+
+struct client_login {
+  struct attach* attach;
+  uvssh_req_t* req;                /* the caller's */
+  uvssh_req_t step;                /* ours, of one function at a time */
+  int stepping;                    /* it is out */
+  char* host;
+  int port;
+  char* user;
+  uvssh_known_hosts_t* hosts;
+  uvssh_key_t* keys[LOGIN_IDENTITIES];
+  unsigned key_count;
+  unsigned next_key;
+  char* files[LOGIN_IDENTITIES];
+  unsigned file_count;
+  unsigned next_file;
+  uvssh_key_t* tried[LOGIN_ATTEMPTS];  /* none of them again */
+  unsigned tried_count;
+  char* password;                  /* given, and not tried yet */
+  unsigned attempts;
+  int is_password;                 /* the last one */
+  unsigned prompts;                /* asked so far */
+  int no_password;                 /* none is given, and none asked for */
+  unsigned methods;                /* that can continue */
+  int last;                        /* how the last attempt went */
+  struct errand* errand;           /* NULL: none is away */
+  struct question question;        /* the password */
+  void (*on_hostkey)(uvssh_session_t*, uvssh_key_t*, uvssh_host_verdict,
+                     uvssh_reply_t);
+};
+
+static inline struct session* login_session(const struct client_login* l) {
+  return &l->attach->session;
+}
 
 /* The session goes, and a->login with it. */
 void uvssh__login_end(struct attach* a);
+/* The caller is told, and l is freed. The step is not out any more. */
+void uvssh__login_finish(struct client_login* l, int status);
+/* ... and the session ends with this, where it does not end already. */
+void uvssh__login_give_up(struct client_login* l, int err);
+/* The host is the right one: logs in. */
+void uvssh__login_try(struct client_login* l);
+/* What is away, or asked, comes back to nobody. */
+void uvssh__login_stop_trying(struct client_login* l);
 
 /* ---- server.c, listen.c, limit.c ----------------------------------------- */
 

@@ -158,6 +158,21 @@ static int put_signature(uvssh_test_peer_t* peer, const uvssh_key_t* key) {
   return heard(peer, err, "signing with the user's key");
 }
 
+/* Banners and the like may come before it; a refusal is one at once. */
+static int await_in(uvssh_test_peer_t* peer) {
+  int got;
+
+  do {
+    got = uvssh_test_peer_next(peer);
+  } while (got > 0 && got != MSG_USERAUTH_SUCCESS &&
+           got != MSG_USERAUTH_FAILURE);
+  if (got == MSG_USERAUTH_FAILURE)
+    return uvssh__peer_fail(peer, UVSSH_EUNEXPECTED,
+                            "expected USERAUTH_SUCCESS (52), "
+                            "got USERAUTH_FAILURE (51)");
+  return got > 0 ? 0 : uvssh_test_peer_await(peer, MSG_USERAUTH_SUCCESS);
+}
+
 static int ask_in(uvssh_test_peer_t* peer, const uvssh_test_login_t* login) {
   DO(uvssh_test_peer_begin(peer, MSG_USERAUTH_REQUEST));
   uvssh_test_peer_put_text(peer, login->user);
@@ -172,7 +187,7 @@ static int ask_in(uvssh_test_peer_t* peer, const uvssh_test_login_t* login) {
     uvssh_test_peer_put_text(peer, login->password);
   }
   DO(uvssh_test_peer_send(peer));
-  return uvssh_test_peer_await(peer, MSG_USERAUTH_SUCCESS);
+  return await_in(peer);
 }
 
 /* ---- a server's ---------------------------------------------------------- */
@@ -279,7 +294,9 @@ int uvssh_test_peer_reach(uvssh_test_peer_t* peer,
 
 /* ---- a channel ----------------------------------------------------------- */
 
-static int open_channel(uvssh_test_peer_t* peer, uint32_t mine, uint32_t window) {
+static int open_channel(uvssh_test_peer_t* peer,
+                        uint32_t mine,
+                        uint32_t window) {
   DO(uvssh_test_peer_begin(peer, MSG_CHANNEL_OPEN));
   uvssh_test_peer_put_text(peer, "session");
   uvssh_test_peer_put_u32(peer, mine);

@@ -2,8 +2,8 @@
  *
  * Happy path: what an end writes is put on its way; a turn takes a piece off it
  * each way and feeds the other end, from a block of its very size that is freed
- * at once, so a sanitizer sees who reads beyond it or keeps it. The writer hears
- * that it has been taken once no more than `room` is on the way.
+ * at once, so a sanitizer sees who reads beyond it or keeps it. The writer is
+ * told that it has been taken once no more than `room` is on the way.
  * The idle handle runs only while something can move, so a loop can rest.
  *
  * next_move() alone says what happens next; nothing else tests for it.

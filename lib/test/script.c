@@ -36,7 +36,9 @@ void uvssh__script_reset(struct script* s) {
   memset(s->heard, 0, sizeof(s->heard));
 }
 
-int uvssh__script_cipher(struct script* s, const char* cipher, const char* mac) {
+int uvssh__script_cipher(struct script* s,
+                         const char* cipher,
+                         const char* mac) {
   const struct cipher_alg* c = uvssh__cipher_find(str_of(cipher));
   const struct mac_alg* m = mac == NULL ? NULL : uvssh__mac_find(str_of(mac));
 

@@ -47,7 +47,7 @@ TEST(kit_peer_reaches_each_point) {
   uvssh_test_pipe_t options = { .chunk = 1 };
   uvssh_test_peer_t* peer;
   struct both b;
-  int point;
+  uvssh_test_point point;
 
   for (point = UVSSH_TEST_AT_IDENT; point <= UVSSH_TEST_AT_LOGIN; point++) {
     begin(&b);
@@ -106,6 +106,28 @@ TEST(kit_peer_logs_in_by_any_method) {
     finish(&b, peer, "");
   }
   uvssh_key_unref(key);
+}
+
+/* The first "none" is refused at once, a password later. */
+TEST(kit_peer_is_refused) {
+  const uvssh_test_login_t login = { .user = "u", .password = "wrong" };
+  uvssh_test_peer_t* peer;
+  struct both b;
+
+  begin(&b);
+  b.server_on.on_auth = NULL;
+  peer = visitor(&b, NULL);
+  CHECK_EQ(uvssh_test_peer_reach(peer, UVSSH_TEST_AT_LOGIN, &nobody),
+           UVSSH_EUNEXPECTED);
+  finish(&b, peer,
+         "expected USERAUTH_SUCCESS (52), got USERAUTH_FAILURE (51)");
+
+  begin(&b);
+  b.server_on.on_auth = NULL;
+  peer = visitor(&b, NULL);
+  CHECK_EQ(uvssh_test_peer_reach(peer, UVSSH_TEST_AT_LOGIN, &login),
+           UV_ETIMEDOUT);
+  finish(&b, peer, "expected USERAUTH_SUCCESS (52) some time, got nothing");
 }
 
 static void on_done(uvssh_req_t* req, int status) {

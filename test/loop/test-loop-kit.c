@@ -61,6 +61,20 @@ TEST(kit_clock_set_and_next) {
   CHECK_EQ(uvssh_clock_set(NULL, 1), UV_EINVAL);
 }
 
+TEST(kit_clock_no_memory) {
+  uv_loop_t loop;
+  int err;
+
+  CHECK_EQ(uv_loop_init(&loop), 0);
+  HEAP_SWEEP(n) {
+    err = uvssh_test_clock(&loop);
+    CHECK_EQ(err, heap_failed() ? UV_ENOMEM : 0);
+    CHECK_EQ(uvssh_test_clock_end(&loop), err == 0 ? 0 : UV_EINVAL);
+    CHECK_EQ(uv_run(&loop, UV_RUN_DEFAULT), 0);
+  }
+  CHECK_EQ(uv_loop_close(&loop), 0);
+}
+
 /* With nothing to do uv_run() comes back, whatever is due later. */
 TEST(kit_clock_holds_no_loop_open) {
   struct both b;
@@ -304,7 +318,8 @@ static void sweep(int status, unsigned step) {
     if (!logged_in && status == 0)
       both_pass(&b, 3600 * 1000);
     if (!logged_in) {              /* the server may know no better */
-      CHECK(b.served[0]->closes || uvssh_session_is_ready(&b.served[0]->session));
+      CHECK(b.served[0]->closes ||
+            uvssh_session_is_ready(&b.served[0]->session));
       CHECK_EQ(b.clients[0]->closes, 1);
       CHECK(is_an_end(b.clients[0], status == 0 ? UV_ETIMEDOUT : status));
       CHECK(b.clients[0]->start != PENDING);

@@ -24,6 +24,7 @@ static struct {
   unsigned need_keys;              /* so many of them */
   unsigned good_keys;              /* bits */
   const char* password;
+  int wants_all_again;             /* also what has passed */
   unsigned passed;
   unsigned passed_keys;
   char saw[1024];                  /* "none key0? key0 password:x ": '?' not */
@@ -93,6 +94,8 @@ static void on_auth(uvssh_session_t* session,
   if (a->method != KEY || (a->key_proven && w.passed_keys >= w.need_keys))
     w.passed |= a->method;
   missing = w.need & ~w.passed;
+  if (missing != 0 && w.wants_all_again)
+    missing = w.need;
   if (missing == 0 || (a->method == KEY && !a->key_proven))
     (void) uvssh_reply_accept(reply);
   else
@@ -122,7 +125,7 @@ static void later(uv_loop_t* loop) {
   CHECK(!w.has_timer);
   w.has_timer = 1;
   CHECK_EQ(uv_timer_init(loop, &w.timer), 0);
-  uv_timer_start(&w.timer, on_later, 0, 0);
+  uv_timer_start(&w.timer, on_later, 1, 0);
 }
 
 static void on_hostkey(uvssh_session_t* session,
@@ -412,14 +415,15 @@ TEST(login_only_what_the_server_goes_on_with) {
 
   begin(&b, 1);
   b.server_config.auth_methods = PASSWORD;
-  w.good_keys = 1;
+  b.server_config.auth_tries = 1;  /* a key would be one too many */
+  w.need = PASSWORD;
+  w.password = "x";
   both_listen(&b);
   what = what_of(&b);
   what.keys = w.keys;
   what.key_count = 1;
   what.password = "x";
-  CHECK_EQ(go(&b, &what)->start, UVSSH_EAUTH);
-  CHECK_EQ(w.result, PASSWORD);
+  CHECK_EQ(go(&b, &what)->start, 0);
   CHECK_STR(w.saw, "password:x ");
   end(&b);
 }
@@ -504,6 +508,26 @@ TEST(login_partial_two_keys) {
   end(&b);
 }
 
+/* A server that goes on with what it had already. */
+TEST(login_partial_password_once) {
+  struct both b;
+  uvssh_client_login_t what;
+
+  begin(&b, 1);
+  w.password = "secret";
+  w.wants_all_again = 1;
+  w.prompt = NOW_YES;
+  w.answers[0] = "secret";
+  both_listen(&b);
+  what = what_of(&b);
+  what.keys = w.keys;
+  what.key_count = 1;
+  CHECK_EQ(go(&b, &what)->start, UVSSH_EPARTIAL);
+  CHECK_EQ(w.result, KEY | PASSWORD);
+  CHECK_STR(w.saw, "none key0? password:secret ");
+  end(&b);
+}
+
 TEST(login_partial_and_nothing_left) {
   struct both b;
   struct peer* p;
@@ -576,6 +600,27 @@ TEST(login_nobody_to_prompt) {
   CHECK_EQ(go(&b, &what)->start, UVSSH_EAUTH);
   CHECK_EQ(w.result, KEY | PASSWORD);
   CHECK_STR(w.saw, "none ");
+  end(&b);
+}
+
+TEST(login_prompt_never_answered) {
+  static const char* const late[] = { "a" };
+  struct both b;
+  struct peer* p;
+  uvssh_client_login_t what;
+
+  begin(&b, 0);
+  w.prompt = NEVER;
+  both_listen(&b);
+  what = what_of(&b);
+  p = log_in(&b, &what);
+  UNTIL(&b, w.prompts == 1);
+  both_pass(&b, 20);
+  CHECK_EQ(p->start, PENDING);
+  uvssh_session_close(&p->session);
+  UNTIL(&b, p->closes == 1);
+  CHECK_EQ(p->start, UV_ECANCELED);
+  CHECK_EQ(uvssh_reply_answers(w.reply, late, 1), UV_ECANCELED);
   end(&b);
 }
 
@@ -979,15 +1024,18 @@ TEST(login_password_is_wiped) {
   uvssh_client_login_t what;
   int given;
 
-  for (given = 0; given < 3; given++) {
+  for (given = 0; given < 4; given++) {
     NOTE("given %d", given);
-    begin(&b, 0);
-    w.need = PASSWORD;
+    begin(&b, 1);
+    w.need = given == 3 ? KEY : PASSWORD;      /* 3: it is not needed */
+    w.good_keys = 1;
     w.password = given == 1 ? "else" : SECRET;
     w.answers[0] = SECRET;
     both_listen(&b);
     what = what_of(&b);
     what.password = given ? SECRET : NULL;
+    what.keys = w.keys;
+    what.key_count = given == 3;
     secrets_freed = 0;
     heap_on_free(look_for_secret);
     CHECK_EQ(go(&b, &what)->start, given == 1 ? UVSSH_EAUTH : 0);
@@ -1003,11 +1051,12 @@ TEST(login_misuse) {
   struct both b;
   struct peer* p;
   uvssh_client_login_t good, what;
-  uvssh_transport_t transport = { NULL };
-  uvssh_session_t zeroed = { NULL };
+  uvssh_transport_t transport = { 0 };
+  uvssh_session_t zeroed = { 0 };
   uvssh_req_t req;
   uvssh_key_t* key;
   char line[256];
+  char name[257];
   size_t len = sizeof(line);
 
   begin(&b, 0);
@@ -1023,6 +1072,9 @@ TEST(login_misuse) {
   CHECK_EQ(uvssh_client_login(&req, &p->session, &what, on_login), UV_EINVAL)
   BAD(host, NULL);
   BAD(host, "");
+  memset(name, 'x', 256);
+  name[256] = '\0';
+  BAD(host, name);
   BAD(user, NULL);
   BAD(port, -1);
   BAD(port, 65536);

@@ -249,6 +249,36 @@ TEST(client_password_change_that_nobody_answers) {
   peer_end(p);
 }
 
+/* Nothing pleases this server; the next attempt has a count of its own. */
+TEST(client_password_change_for_ever) {
+  static const char* const right[] = { "newer" };
+  struct peer* p = peer_new(PEER_SERVER);
+  int i, k;
+
+  p->app->on_client.on_prompt = on_prompt;
+  p->app->method = UVSSH_AUTH_PASSWORD;
+  peer_open(p);
+  peer_reach_auth(p);
+  asks = 0;
+  for (i = 0; i < 2; i++) {
+    attempt(p);
+    for (k = 0; k < 8; k++) {
+      change_request(p);
+      peer_expect_nothing(p);
+      CHECK_EQ(uvssh_reply_answers(asked, right, 1), 0);
+      (void) peer_expect(p, MSG_USERAUTH_REQUEST);
+    }
+    CHECK_EQ(asks, (i + 1) * 8);
+    if (i == 0)
+      failure(p, "password", 0);
+  }
+  change_request(p);
+  peer_ended(p, UVSSH_ELIMIT, 2);
+  CHECK_EQ(asks, 16);
+  CHECK_EQ(p->app->login.status, UVSSH_ELIMIT);
+  peer_end(p);
+}
+
 /* FAILURE and SUCCESS may come while the user thinks. */
 TEST(client_password_change_overtaken) {
   static const char* const right[] = { "newer" };

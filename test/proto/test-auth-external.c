@@ -1,4 +1,4 @@
-/* A login with a key whose secret is elsewhere, and a server that lets everybody
+/* A login with a key whose secret is elsewhere; and a server that lets everybody
  * in (lesson 29 of the protocol's history: it may then play another part). */
 #include "peer.h"
 

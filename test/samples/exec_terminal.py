@@ -285,6 +285,22 @@ def exec_no_password(w):
 
 
 @test
+def exec_password_is_nobodys_command(w):
+    """What was not read of it does not go to the shell."""
+    server = w.sample("later", "0", w.path("host_key"), "0")
+    command = "%s -p %d -F %s 127.0.0.1; read rest; echo \"rest:$rest.\"" % (
+        os.path.join(w.bin, "exec"), server.port, mark_of(w.path("host_key")))
+    client = w.on_terminal(["sh", "-c", command], 300)
+    wait(lambda: "assword:" in client.screen.row(), "the prompt")
+    client.type("x" * 1500 + "\r")
+    wait(lambda: any("not let" in t for t in client.screen.text()), "the end")
+    client.type("\r")
+    client.expect("rest:.")
+    client.wait_exit()
+    server.stop()
+
+
+@test
 def exec_batch_never_asks(w):
     server = w.sample("later", "0", w.path("host_key"), "0")
     mark = mark_of(w.path("host_key"))

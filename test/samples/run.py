@@ -11,6 +11,7 @@ status is 1 when a test failed. Needs ssh and ssh-keygen.
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -63,8 +64,17 @@ def parse_arguments():
     return options
 
 
+def hear_signals():
+    """What is ignored here (nohup, a job in the background) would be ignored by
+    the programs that are started, too."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: None)
+
+
 def main():
     options = parse_arguments()
+    hear_signals()
     chosen = [t for t in world.tests if options.k in t.__name__]
     if options.list:
         print("\n".join(t.__name__ for t in chosen))

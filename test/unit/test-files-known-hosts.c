@@ -93,6 +93,9 @@ TEST(known_hosts_lines) {
     { "host $A", "host", 22, KNOWN, 1 },
     { "host $A", "host", 0, KNOWN, 1 },
     { "host $A\r\n", "host", 22, KNOWN, 1 },
+    { "host $A\r comment\n", "host", 22, KNOWN, 1 },
+    { "host $A\n@revoked host $A\r x\r\n", "host", 22, REVOKED, 2 },
+    { "\xef\xbb\xbfhost $A\n", "host", 22, UNKNOWN, 0 },
     { "host\t$A\tsomebody's key, he said\n", "host", 22, KNOWN, 1 },
     { "  \t host   $A  \n", "host", 22, KNOWN, 1 },
     { "# host $A\n#\n \t# x\nhost $A\n", "host", 22, KNOWN, 4 },
@@ -258,14 +261,19 @@ TEST(known_hosts_hmac) {
   CHECK_MEM(tag, sizeof(tag), want, sizeof(want));
 }
 
-static void check_bound(size_t filler, uvssh_host_verdict verdict) {
+/* before, 100 KiB of `filler`, and behind. */
+static void check_long(const char* before,
+                       const char* filler,
+                       const char* behind,
+                       uvssh_host_verdict verdict) {
   struct buf b = { 0 };
   unsigned line;
 
-  fill(&b, "host $A ");
-  while (b.len < filler)
-    wr_u8(&b, 'x');
-  fill(&b, "\nhost $B\n");
+  NOTE("%s...%s...%s", before, filler, behind);
+  fill(&b, before);
+  while (b.len < 100 * 1024)
+    wr_bytes(&b, filler, strlen(filler));
+  fill(&b, behind);
   CHECK_EQ(uvssh__known_hosts_check(str_of_buf(&b), "host", 22, key_a, &line),
            verdict);
   uvssh__buf_free(&b);
@@ -277,23 +285,27 @@ TEST(known_hosts_long_lines) {
   unsigned line;
 
   keys_begin();
-  check_bound(16 * 1024, KNOWN);
-  check_bound(16 * 1024 + 1, CHANGED);
+  check_long("host $A ", "x", "\nhost $B\n", KNOWN);
+  check_long("", "x.example,", "host $A", KNOWN);
+  check_long("", "x.example,", "host $B", CHANGED);
+  check_long("host $A\n@revoked ", "x.example,", "host $A", REVOKED);
+  check_long("host $A\n@revoked * $A ", "x", "\n", REVOKED);
+  check_long("host ssh-ed25519 ", "A", "\nhost $A\n", KNOWN);
   memset(host, 'a', sizeof(host));
   host[256] = '\0';
   CHECK_EQ(ask("* $A\n", host, 22, &line), UNKNOWN);
   host[255] = '\0';
   CHECK_EQ(ask("* $A\n", host, 65535, &line), KNOWN);
-  memset(text, '*', 1025);
-  strcpy(text + 1024, ",host $A\n");
+  memset(text, '*', 1023);
+  strcpy(text + 1022, ",host $A\n");
   CHECK_EQ(ask(text, "host", 22, &line), KNOWN);
-  text[1024] = '*';
-  strcpy(text + 1025, ",host $A\n");
+  text[1022] = '*';
+  strcpy(text + 1023, ",host $A\n");
   CHECK_EQ(ask(text, "host", 22, &line), UNKNOWN);
   keys_end();
 }
 
-/* What is not there cannot match: a NUL is a byte as any other. */
+/* A NUL ends its line, as for ssh: what is behind it is not there. */
 TEST(known_hosts_nul) {
   struct buf b = { 0 };
   unsigned line;
@@ -307,6 +319,19 @@ TEST(known_hosts_nul) {
            UNKNOWN);
   CHECK_EQ(uvssh__known_hosts_check(str_of_buf(&b), "host", 22, key_a, &line),
            UNKNOWN);
+  uvssh__buf_reset(&b);
+  wr_bytes(&b, "x\0,", 3);
+  fill(&b, "host $A\n");
+  CHECK_EQ(uvssh__known_hosts_check(str_of_buf(&b), "host", 22, key_a, &line),
+           UNKNOWN);
+  fill(&b, "host $A");
+  wr_bytes(&b, "\0x\n", 3);
+  CHECK_EQ(uvssh__known_hosts_check(str_of_buf(&b), "host", 22, key_a, &line),
+           KNOWN);
+  fill(&b, "@revoked host $A");
+  wr_bytes(&b, "\0\n", 2);
+  CHECK_EQ(uvssh__known_hosts_check(str_of_buf(&b), "host", 22, key_a, &line),
+           REVOKED);
   uvssh__buf_free(&b);
   keys_end();
 }
