@@ -7,6 +7,7 @@ has a port, the fingerprint of its key, and an end. What an end cannot do raises
 NotSupported, with the reason that the table shows."""
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ from servers import Failed, Hangs, Skipped, check, same
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COMMANDS = os.path.join(HERE, "peers", "commands.py")
+# For those: ours may lie below the home folder that is hidden.
+PYTHON = ("/usr/bin/python3" if os.path.exists("/usr/bin/python3")
+          else sys.executable)
 OF_NOTHING = ("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
               "\n")
 LARGE = 64 << 20
@@ -376,10 +380,20 @@ class ProgramServer:
         self.log.close()
 
 
+def commands(run):
+    """A copy: the project may lie below the home folder that is hidden."""
+    path = run.fresh("commands.py")
+    shutil.copy(COMMANDS, path)
+    return path
+
+
 def in_a_home(run, argv):
     """The same with an empty home folder, where the kernel lets us; the name
-    of that folder on the disk stays. None: it does not."""
+    of that folder on the disk stays. None: it does not, or we would hide what
+    we work with."""
     home = os.path.expanduser("~" + run.user)
+    if os.path.commonpath([home, run.work]) == home:
+        return None
     script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
     prefix = ["unshare", "--mount", "sh", "-c", script, "sh", run.home, home]
     try:
@@ -398,7 +412,7 @@ def sshd(run, program, options):
               "PasswordAuthentication no", "KbdInteractiveAuthentication no",
               f"HostKey {run.host_key}",
               f"AuthorizedKeysFile {run.key}.pub", "Subsystem echo echo",
-              f"ForceCommand {sys.executable} {COMMANDS}"]
+              f"ForceCommand {PYTHON} {commands(run)}"]
     names = {"kex": "KexAlgorithms", "cipher": "Ciphers", "mac": "MACs",
              "rekey_bytes": "RekeyLimit"}
     config += [f"{names[n]} {value}" for n, value in options.items()]
@@ -427,7 +441,7 @@ def dropbear(run, program, options):
         f.write('#!/bin/sh\ncase "$SSH_ORIGINAL_COMMAND" in\n'
                 '*sftp-server) SSH_ORIGINAL_COMMAND=echo ;;\nesac\n'
                 f'export SSH_ORIGINAL_COMMAND\n'
-                f'exec {sys.executable} {COMMANDS}\n')
+                f'exec {PYTHON} {commands(run)}\n')
     os.chmod(wrapper, 0o755)
     peers.make("dropbearconvert", "openssh", "dropbear", run.host_key, key)
     argv = in_a_home(run, [program, "-i", "-r", key, "-c", wrapper])

@@ -25,9 +25,9 @@ STREAM = tuple(c for c in COLUMNS if c not in CHANNEL)
 
 INTRO = """# Interop
 
-Who uvssh was seen to work with, in both roles. `test/interop/run.py --table` made this page of what it saw; a full run of the
-suite `interop` fails when it sees something else, or tests something that has no row here. [Testing](testing.md) says how to
-run it.
+Who uvssh was seen to work with, in both roles. `test/interop/run.py --table` made this page of what it saw; a full run
+of the suite `interop` fails when it sees something else, or tests something that has no row here.
+[Testing](testing.md) says how to run it.
 
 A row is a partner in the role that it has there; uvssh has the other one. Each algorithm that both have was used for a
 connection and, ciphers and MACs, for data both ways. The host key is Ed25519 everywhere.
