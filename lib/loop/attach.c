@@ -196,17 +196,29 @@ void uvssh_transport_feed(uvssh_transport_t* t, ssize_t nread, void* bytes) {
   uvssh__session_feed(&a->session, (uint8_t*) bytes, (size_t) nread);
 }
 
+/* 1: a write was under way. */
+static int end_write(struct attach* a) {
+  if (a == NULL || a->closing || !a->writing)
+    return 0;
+  enter(a);
+  a->writing = 0;
+  return 1;
+}
+
 void uvssh_transport_wrote(uvssh_transport_t* t, int status) {
   struct attach* a = words_of(t)->attach;
 
-  if (a == NULL || a->closing || !a->writing)
+  if (!end_write(a))
     return;
-  enter(a);
-  a->writing = 0;
   if (status < 0)
-    uvssh__session_unwritable(&a->session, status);
+    uvssh__session_unwritable(&a->session, status, LAST_WORDS_MS);
   else
     uvssh__session_wrote(&a->session);
+}
+
+void uvssh__attach_unwritable(struct attach* a) {
+  if (end_write(a))
+    uvssh__session_unwritable(&a->session, UV_EOF, UINT64_MAX);
 }
 
 static void write_out(struct attach* a) {
@@ -220,7 +232,7 @@ static void write_out(struct attach* a) {
     err = a->transport->ops->write(a->transport, &buf, 1);
     if (err != 0) {
       a->writing = 0;
-      uvssh__session_unwritable(&a->session, err);
+      uvssh__session_unwritable(&a->session, err, LAST_WORDS_MS);
     }
   }
   if (!a->writing && a->turn_out >= TURN_BYTES)

@@ -83,12 +83,9 @@ static int jump_read_stop(uvssh_transport_t* t) {
  * takes; the end stands behind it, and says more than this. */
 static void stop_writing(uvssh_transport_t* t) {
   const struct channel* ch = words_of(t)->channel;
-  struct attach* a = words_of(t)->attach;
 
-  if (ch == NULL || ch->closing || a == NULL)
-    return;                        /* nothing is held: the end comes at once */
-  uvssh_transport_wrote(t, UV_EOF);
-  a->session.unwritable_until = UINT64_MAX;
+  if (ch != NULL && !ch->closing)  /* else the end comes at once */
+    uvssh__attach_unwritable(words_of(t)->attach);
 }
 
 static void on_written(uvssh_req_t* req, int status) {

@@ -273,6 +273,9 @@ void uvssh__attach_free(struct attach* a);
 void uvssh__attach_turn(struct attach* a);
 /* What it runs over is closed: now the rest. */
 void uvssh__attach_closed(struct attach* a);
+/* The write that is under way, if any, has failed, and no other will do; what
+ * has come is still read, and its end is sure to come. NULL is fine. */
+void uvssh__attach_unwritable(struct attach* a);
 /* Bytes that may still be read this turn. */
 size_t uvssh__attach_budget(struct attach* a);
 

@@ -9,9 +9,6 @@
  * login until on_ready. */
 #include "session/session.h"
 
-/* The kernel gives what came before a reset at once, if at all. */
-enum { LAST_WORDS_MS = 200 };
-
 int uvssh__session_init(struct session* s,
                         const uvssh_session_handlers_t* handlers,
                         const struct hostkeys* hostkeys) {
@@ -217,11 +214,15 @@ void uvssh__session_lost(struct session* s, int status) {
   desk_wake(&s->desk);
 }
 
-void uvssh__session_unwritable(struct session* s, int status) {
+void uvssh__session_unwritable(struct session* s,
+                               int status,
+                               uint64_t wait_ms) {
+  uint64_t now = desk_now(&s->desk);
+
   if (s->lost || s->unwritable)
     return;
   s->unwritable = status;
-  s->unwritable_until = desk_now(&s->desk) + LAST_WORDS_MS;
+  s->unwritable_until = wait_ms < UINT64_MAX - now ? now + wait_ms : UINT64_MAX;
   if (s->ending > E_EMPTYING)
     uvssh__session_lost(s, status);
   desk_wake(&s->desk);

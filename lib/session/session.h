@@ -95,8 +95,10 @@ void uvssh__session_feed(struct session* s, uint8_t* bytes, size_t n);
 /* status: UV_EOF, UV_ECONNRESET, ...: nothing more will come or go. */
 void uvssh__session_lost(struct session* s, int status);
 /* The same of writing only: what the peer said before may still come, and says
- * more than this status; but not for long. */
-void uvssh__session_unwritable(struct session* s, int status);
+ * more than this status. For wait_ms at most; UINT64_MAX: the end will come. */
+void uvssh__session_unwritable(struct session* s, int status, uint64_t wait_ms);
+/* The kernel gives what came before a reset at once, if at all. */
+#define LAST_WORDS_MS 200
 /* What is due. */
 void uvssh__session_turn(struct session* s);
 /* 1 while bytes of the peer are wanted. */

@@ -1,39 +1,18 @@
 /* Keys on disk. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "both.h"
+#include "folder.h"
 
-static char folder[64];
-static char path[128];
+static char folder[256];
+static char path[512];
 
-static void folder_make(void) {
-  strcpy(folder, "uvssh-keys-XXXXXX");
-  CHECK(mkdtemp(folder) != NULL);
+static void setup(void) {
+  folder_make(folder, sizeof(folder));
   snprintf(path, sizeof(path), "%s/key", folder);
-}
-
-/* Whatever is in it goes; returns how much that was. */
-static int folder_drop(void) {
-  DIR* dir = opendir(folder);
-  struct dirent* entry;
-  char name[512];
-  int n = 0;
-
-  CHECK(dir != NULL);
-  while ((entry = readdir(dir)) != NULL) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-      continue;
-    snprintf(name, sizeof(name), "%s/%s", folder, entry->d_name);
-    CHECK_EQ(unlink(name), 0);
-    n++;
-  }
-  closedir(dir);
-  CHECK_EQ(rmdir(folder), 0);
-  return n;
 }
 
 static uvssh_key_t* make(void) {
@@ -69,7 +48,7 @@ TEST(key_file_save_and_load) {
     uvssh_key_t* again = NULL;
 
     umask(masks[i]);
-    folder_make();
+    setup();
     CHECK_EQ(uvssh_key_save(key, path, NULL), 0);
     CHECK_EQ(mode_of(path), 0600);
     CHECK_EQ(uvssh_key_load(&again, path, NULL), 0);
@@ -77,7 +56,7 @@ TEST(key_file_save_and_load) {
     CHECK(uvssh_key_has_secret(again));
     uvssh_key_unref(key);
     uvssh_key_unref(again);
-    CHECK_EQ(folder_drop(), 1);    /* nothing is left beside it */
+    CHECK_EQ(folder_drop(folder), 1);    /* nothing is left beside it */
   }
   umask(was);
 }
@@ -87,14 +66,14 @@ TEST(key_file_exists) {
   char kept[8] = { 0 };
   int fd;
 
-  folder_make();
+  setup();
   put("precious", 8, 0600);
   CHECK_EQ(uvssh_key_save(key, path, NULL), UV_EEXIST);
   fd = open(path, O_RDONLY);
   CHECK_EQ(read(fd, kept, 8), 8);
   close(fd);
   CHECK_MEM(kept, 8, "precious", 8);
-  CHECK_EQ(folder_drop(), 1);
+  CHECK_EQ(folder_drop(folder), 1);
   uvssh_key_unref(key);
 }
 
@@ -108,7 +87,7 @@ TEST(key_file_refused) {
 
   CHECK_EQ(uvssh_key_public_line(key, line, &len), 0);
   CHECK_EQ(uvssh_key_parse(&public_half, line, len, NULL), 0);
-  folder_make();
+  setup();
   CHECK_EQ(uvssh_key_save(public_half, path, NULL), UV_EINVAL);
   CHECK_EQ(uvssh_key_save(NULL, path, NULL), UV_EINVAL);
   CHECK_EQ(uvssh_key_save(key, NULL, NULL), UV_EINVAL);
@@ -125,7 +104,7 @@ TEST(key_file_refused) {
   CHECK_EQ(uvssh_key_save(key, name, NULL), UV_ENAMETOOLONG);
   CHECK_EQ(uvssh_key_load(&none, name, NULL), UV_ENAMETOOLONG);
   CHECK(none == NULL);
-  CHECK_EQ(folder_drop(), 0);      /* a failure leaves nothing */
+  CHECK_EQ(folder_drop(folder), 0);      /* a failure leaves nothing */
   uvssh_key_unref(key);
   uvssh_key_unref(public_half);
 }
@@ -138,15 +117,15 @@ TEST(key_file_unreadable) {
     uvssh_key_unref(key);
     SKIP("root reads everything");
   }
-  folder_make();
+  setup();
   CHECK_EQ(uvssh_key_save(key, path, NULL), 0);
   CHECK_EQ(chmod(path, 0), 0);
   CHECK_EQ(uvssh_key_load(&none, path, NULL), UV_EACCES);
-  CHECK_EQ(folder_drop(), 1);
-  folder_make();
+  CHECK_EQ(folder_drop(folder), 1);
+  setup();
   CHECK_EQ(chmod(folder, 0500), 0);
   CHECK_EQ(uvssh_key_save(key, path, NULL), UV_EACCES);
-  CHECK_EQ(folder_drop(), 0);
+  CHECK_EQ(folder_drop(folder), 0);
   uvssh_key_unref(key);
 }
 
@@ -157,7 +136,7 @@ TEST(key_file_garbage) {
   char* text = calloc(1, big);
   size_t i;
 
-  folder_make();
+  setup();
   put("", 0, 0600);
   CHECK_EQ(uvssh_key_load(&none, path, NULL), UVSSH_EKEYFORMAT);
   put(begin, sizeof(begin) - 1, 0600);
@@ -174,13 +153,13 @@ TEST(key_file_garbage) {
   CHECK_EQ(uvssh_key_load(&none, "/dev/null", NULL), UVSSH_EKEYFORMAT);
   CHECK(none == NULL);
   free(text);
-  CHECK_EQ(folder_drop(), 1);
+  CHECK_EQ(folder_drop(folder), 1);
 }
 
 TEST(key_file_out_of_memory) {
   uvssh_key_t* key = make();
 
-  folder_make();
+  setup();
   HEAP_SWEEP(n) {
     int err = uvssh_key_save(key, path, NULL);
 
@@ -196,7 +175,7 @@ TEST(key_file_out_of_memory) {
     CHECK_EQ(again != NULL, err == 0);
     uvssh_key_unref(again);
   }
-  CHECK_EQ(folder_drop(), 1);
+  CHECK_EQ(folder_drop(folder), 1);
   uvssh_key_unref(key);
 }
 
@@ -213,7 +192,7 @@ TEST(key_file_of_server) {
   struct both b;
   uvssh_key_t* key = NULL;
 
-  folder_make();
+  setup();
   CHECK_EQ(server_key(&b), 0);
   CHECK_EQ(mode_of(path), 0600);
   CHECK_EQ(uvssh_server_add_key_file(&b.server, path), UV_EINVAL);  /* twice */
@@ -226,7 +205,7 @@ TEST(key_file_of_server) {
   CHECK_EQ(uvssh_server_add_key(&b.server, b.key), UV_EINVAL);
   CHECK_EQ(uvssh_server_listen(&b.server, "127.0.0.1", 0, both_accept), 0);
   both_close(&b);
-  CHECK_EQ(folder_drop(), 1);
+  CHECK_EQ(folder_drop(folder), 1);
 }
 
 TEST(key_file_open_to_others) {
@@ -235,7 +214,7 @@ TEST(key_file_open_to_others) {
   struct both b;
   size_t i;
 
-  folder_make();
+  setup();
   CHECK_EQ(server_key(&b), 0);
   both_close(&b);
   for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -250,20 +229,20 @@ TEST(key_file_open_to_others) {
     CHECK_EQ(server_key(&b), 0);
     both_close(&b);
   }
-  CHECK_EQ(folder_drop(), 1);
+  CHECK_EQ(folder_drop(folder), 1);
 }
 
 TEST(key_file_of_server_refused) {
   struct both b;
 
-  folder_make();
+  setup();
   put("no key", 6, 0600);
   CHECK_EQ(server_key(&b), UVSSH_EKEYFORMAT);        /* and it stays */
   CHECK_EQ(uvssh_server_add_key_file(&b.server, NULL), UV_EINVAL);
   CHECK_EQ(uvssh_server_add_key_file(&b.server, "none/none/key"), UV_ENOENT);
   CHECK_EQ(mode_of(path), 0600);
   both_close(&b);
-  CHECK_EQ(folder_drop(), 1);
+  CHECK_EQ(folder_drop(folder), 1);
 }
 
 /* Many servers that begin at once, on a path where there is none: one key. */
@@ -296,7 +275,7 @@ TEST(key_file_race) {
   int round, i;
 
   for (round = 0; round < 20; round++) {
-    folder_make();
+    setup();
     for (i = 0; i < 8; i++)
       CHECK_EQ(uv_thread_create(&racers[i].thread, race, &racers[i]), 0);
     for (i = 0; i < 8; i++)
@@ -305,6 +284,6 @@ TEST(key_file_race) {
       CHECK_EQ(racers[i].err, 0);
     CHECK_EQ(uvssh_key_load(&key, path, NULL), 0);
     uvssh_key_unref(key);
-    CHECK_EQ(folder_drop(), 1);
+    CHECK_EQ(folder_drop(folder), 1);
   }
 }

@@ -10,6 +10,7 @@
 #include <uvssh.h>
 
 #include "check.h"
+#include "folder.h"
 
 static char folder[256];
 static char path[512];
@@ -18,12 +19,9 @@ static uvssh_key_t* other;
 static char line[256];             /* key's */
 
 static void begin(void) {
-  const char* parent = getenv("TMPDIR");
   size_t len = sizeof(line);
 
-  snprintf(folder, sizeof(folder), "%s/uvssh-hosts-XXXXXX",
-           parent == NULL ? "/tmp" : parent);
-  CHECK(mkdtemp(folder) != NULL);
+  folder_make(folder, sizeof(folder));
   snprintf(path, sizeof(path), "%s/known_hosts", folder);
   CHECK_EQ(uvssh_key_generate(&key, UVSSH_KEY_ED25519, 0), 0);
   CHECK_EQ(uvssh_key_generate(&other, UVSSH_KEY_ED25519, 0), 0);
@@ -31,8 +29,7 @@ static void begin(void) {
 }
 
 static void end(void) {
-  unlink(path);
-  CHECK_EQ(rmdir(folder), 0);
+  CHECK(folder_drop(folder) <= 1);  /* nothing beside it */
   uvssh_key_unref(key);
   uvssh_key_unref(other);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "both.h"
+#include "folder.h"
 
 #define NONE UVSSH_AUTH_NONE
 #define PASSWORD UVSSH_AUTH_PASSWORD
@@ -183,15 +184,12 @@ static void on_login(uvssh_req_t* req, int status) {
 /* ---- a world --------------------------------------------------------------------- */
 
 static void begin(struct both* b, unsigned keys) {
-  const char* parent = getenv("TMPDIR");
   unsigned i;
 
   memset(&w, 0, sizeof(w));
   for (i = 0; i < keys; i++)
     CHECK_EQ(uvssh_key_generate(&w.keys[i], UVSSH_KEY_ED25519, 0), 0);
-  snprintf(w.folder, sizeof(w.folder), "%s/uvssh-login-XXXXXX",
-           parent == NULL ? "/tmp" : parent);
-  CHECK(mkdtemp(w.folder) != NULL);
+  folder_make(w.folder, sizeof(w.folder));
   w.need = KEY | PASSWORD;
   both_open(b);
   b->server_on.on_auth = on_auth;
@@ -235,9 +233,7 @@ static void end(struct both* b) {
   if (w.has_timer)
     uv_close((uv_handle_t*) &w.timer, NULL);
   both_close(b);
-  for (i = 0; i < w.files; i++)
-    unlink(file_path(i));
-  CHECK_EQ(rmdir(w.folder), 0);
+  CHECK(folder_drop(w.folder) <= (int) w.files);
   for (i = 0; i < KEYS; i++)
     uvssh_key_unref(w.keys[i]);
 }
@@ -603,23 +599,31 @@ TEST(login_nobody_to_prompt) {
   end(&b);
 }
 
+/* Nobody answers a question, of which *asked counts the kind; then the user
+ * closes. */
+static void close_while_asked(struct both* b,
+                              const uvssh_client_login_t* what,
+                              const unsigned* asked) {
+  struct peer* p = log_in(b, what);
+
+  UNTIL(b, *asked == 1);
+  both_pass(b, 20);
+  CHECK_EQ(p->start, PENDING);
+  uvssh_session_close(&p->session);
+  UNTIL(b, p->closes == 1);
+  CHECK_EQ(p->start, UV_ECANCELED);
+}
+
 TEST(login_prompt_never_answered) {
   static const char* const late[] = { "a" };
   struct both b;
-  struct peer* p;
   uvssh_client_login_t what;
 
   begin(&b, 0);
   w.prompt = NEVER;
   both_listen(&b);
   what = what_of(&b);
-  p = log_in(&b, &what);
-  UNTIL(&b, w.prompts == 1);
-  both_pass(&b, 20);
-  CHECK_EQ(p->start, PENDING);
-  uvssh_session_close(&p->session);
-  UNTIL(&b, p->closes == 1);
-  CHECK_EQ(p->start, UV_ECANCELED);
+  close_while_asked(&b, &what, &w.prompts);
   CHECK_EQ(uvssh_reply_answers(w.reply, late, 1), UV_ECANCELED);
   end(&b);
 }
@@ -812,20 +816,13 @@ TEST(login_unknown_host_and_nobody_to_ask) {
 
 TEST(login_host_never_answered) {
   struct both b;
-  struct peer* p;
   uvssh_client_login_t what;
 
   begin(&b, 0);
   w.hostkey = NEVER;
   both_listen(&b);
   what = what_of(&b);
-  p = log_in(&b, &what);
-  UNTIL(&b, w.verdicts == 1);
-  both_pass(&b, 20);
-  CHECK_EQ(p->start, PENDING);
-  uvssh_session_close(&p->session);
-  UNTIL(&b, p->closes == 1);
-  CHECK_EQ(p->start, UV_ECANCELED);
+  close_while_asked(&b, &what, &w.verdicts);
   CHECK_EQ(uvssh_reply_accept(w.reply), UV_ECANCELED);
   end(&b);
 }

@@ -1,33 +1,21 @@
 /* How channels end, and in which order. RFC 4254 section 5.3. */
-#include "peer.h"
+#include "served.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct peer* begin(uint32_t window, uint32_t* id) {
-  struct peer* p = peer_new(PEER_CLIENT);
-
-  peer_open(p);
-  peer_reach_open(p);
-  *id = peer_channel(p, 9, window);
-  app_log_clear(p->app);
-  return p;
-}
-
-static void expect_data(struct peer* p, const char* text) {
-  rd_t* m = peer_expect(p, MSG_CHANNEL_DATA);
-
-  CHECK_EQ(rd_u32(m), 9);
-  CHECK(str_is(rd_str(m), text));
-}
 
 static void expect_mark(struct peer* p, uint8_t number) {
   CHECK_EQ(rd_u32(peer_expect(p, number)), 9);
   CHECK_EQ(rd_end(&p->m), 0);
 }
 
-static uvssh_channel_t* served(struct peer* p) {
-  return &p->app->served[0].pub;
+/* A write of six bytes into a window of three. */
+static void write_half(struct peer* p, struct app_req* write) {
+  uv_buf_t buf = uv_buf_init("abcdef", 6);
+
+  CHECK_EQ(uvssh_channel_write(app_req(p->app, write, "write"), served(p), 0,
+                               &buf, 1, app_done), 0);
+  expect_data(p, "abc");
 }
 
 /* ---- ours ---------------------------------------------------------------- */
@@ -103,12 +91,9 @@ TEST(exit_goes_behind_what_is_queued) {
 TEST(abort_drops_what_is_queued) {
   uint32_t id;
   struct peer* p = begin(3, &id);
-  uv_buf_t buf = uv_buf_init("abcdef", 6);
   struct app_req write;
 
-  CHECK_EQ(uvssh_channel_write(app_req(p->app, &write, "write"), served(p), 0,
-                               &buf, 1, app_done), 0);
-  expect_data(p, "abc");
+  write_half(p, &write);
   CHECK_EQ(write.done, 0);
   uvssh_channel_abort(served(p));
   CHECK_EQ(write.done, 0);         /* not inside the call */
@@ -198,12 +183,9 @@ TEST(close_while_the_transport_is_stuck) {
 TEST(close_of_the_peer_drops_what_we_had_queued) {
   uint32_t id;
   struct peer* p = begin(3, &id);
-  uv_buf_t buf = uv_buf_init("abcdef", 6);
   struct app_req write;
 
-  CHECK_EQ(uvssh_channel_write(app_req(p->app, &write, "write"), served(p), 0,
-                               &buf, 1, app_done), 0);
-  expect_data(p, "abc");
+  write_half(p, &write);
   peer_u32(p, MSG_CHANNEL_CLOSE, id);      /* without EOF: legal */
   expect_mark(p, MSG_CHANNEL_CLOSE);
   CHECK_STR(p->app->log, "write UV_ECANCELED; s0 end UV_EOF; s0 closed 0; ");

@@ -1,29 +1,8 @@
 /* How sessions end, and what is told to whom. RFC 4253 section 11.1. */
-#include "peer.h"
+#include "served.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct peer* begin(uint32_t window, uint32_t* id) {
-  struct peer* p = peer_new(PEER_CLIENT);
-
-  peer_open(p);
-  peer_reach_open(p);
-  *id = peer_channel(p, 9, window);
-  app_log_clear(p->app);
-  return p;
-}
-
-static void expect_data(struct peer* p, const char* text) {
-  rd_t* m = peer_expect(p, MSG_CHANNEL_DATA);
-
-  CHECK_EQ(rd_u32(m), 9);
-  CHECK(str_is(rd_str(m), text));
-}
-
-static uvssh_channel_t* served(struct peer* p) {
-  return &p->app->served[0].pub;
-}
 
 TEST(disconnect_sends_what_is_queued_first) {
   uint32_t id;
@@ -181,12 +160,16 @@ static void say_disconnect(struct peer* p) {
   peer_send(p);
 }
 
+static void unwritable(struct peer* p, int status) {
+  uvssh__session_unwritable(&p->side->session, status, LAST_WORDS_MS);
+}
+
 TEST(unwritable_still_hears_why) {
   uint32_t id;
   struct peer* p = begin(100, &id);
 
   CHECK_EQ(uvssh_channel_send(served(p), 0, "abc", 3), 0);
-  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  unwritable(p, UV_EPIPE);
   CHECK_EQ(uvssh_channel_send(served(p), 0, "def", 3), 0);
   say_disconnect(p);
   peer_hang_up(p);
@@ -202,8 +185,8 @@ TEST(unwritable_does_not_wait_for_long) {
   uint32_t id;
   struct peer* p = begin(100, &id);
 
-  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
-  uvssh__session_unwritable(&p->side->session, UV_ECONNRESET);
+  unwritable(p, UV_EPIPE);
+  unwritable(p, UV_ECONNRESET);
   pipe_sleep(&p->app->pipe, 199);
   CHECK_EQ(p->side->closes, 0);
   pipe_sleep(&p->app->pipe, 1);
@@ -218,7 +201,7 @@ TEST(unwritable_and_ending) {
   uint32_t id;
   struct peer* p = begin(100, &id);
 
-  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  unwritable(p, UV_EPIPE);
   peer_send_bytes(p, "\x5f", 1);   /* an EXTENDED_DATA that is cut */
   pipe_run(&p->app->pipe);
   CHECK_EQ(p->side->closes, 1);
@@ -226,7 +209,7 @@ TEST(unwritable_and_ending) {
   peer_again(p);
   peer_open(p);
   peer_reach_open(p);
-  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  unwritable(p, UV_EPIPE);
   CHECK_EQ(uvssh_session_disconnect(&p->side->pub, 11, ""), 0);
   pipe_run(&p->app->pipe);
   CHECK_EQ(p->side->closes, 1);
@@ -237,7 +220,7 @@ TEST(unwritable_and_ending) {
   CHECK_EQ(uvssh_session_disconnect(&p->side->pub, 11, ""), 0);
   pipe_run(&p->app->pipe);
   CHECK_EQ(p->side->closes, 0);    /* it waits for the peer's end ... */
-  uvssh__session_unwritable(&p->side->session, UV_EPIPE);
+  unwritable(p, UV_EPIPE);
   pipe_run(&p->app->pipe);
   CHECK_EQ(p->side->closes, 1);    /* ... which this is */
   peer_end(p);

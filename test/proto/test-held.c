@@ -1,22 +1,8 @@
 /* Bytes that a reader has not taken yet, when the peer leaves. */
-#include "peer.h"
+#include "served.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct peer* begin(uint32_t window, uint32_t* id) {
-  struct peer* p = peer_new(PEER_CLIENT);
-
-  peer_open(p);
-  peer_reach_open(p);
-  *id = peer_channel(p, 9, window);
-  app_log_clear(p->app);
-  return p;
-}
-
-static uvssh_channel_t* served(struct peer* p) {
-  return &p->app->served[0].pub;
-}
 
 enum left { LEFT_EOF, LEFT_CLOSE, LEFT_DISCONNECT, LEFT_LOST };
 

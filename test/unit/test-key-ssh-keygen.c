@@ -1,5 +1,6 @@
 /* Key files exchanged with ssh-keygen, where there is one. */
 #include "check.h"
+#include "folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,14 +31,11 @@ static void path_of(char* out, size_t size, const char* name) {
 }
 
 static void setup(void) {
-  const char* parent = getenv("TMPDIR");
   char text[64];
 
   if (run(text, sizeof(text), "command -v %s", "ssh-keygen") != 0)
     SKIP("no ssh-keygen here");
-  snprintf(folder, sizeof(folder), "%s/uvssh-key-XXXXXX",
-           parent == NULL ? "/tmp" : parent);
-  CHECK(mkdtemp(folder) != NULL);
+  folder_make(folder, sizeof(folder));
 }
 
 static void remove_file(const char* name) {
@@ -47,9 +45,7 @@ static void remove_file(const char* name) {
 }
 
 static void teardown(void) {
-  remove_file("k");
-  remove_file("k.pub");
-  CHECK_EQ(rmdir(folder), 0);
+  CHECK(folder_drop(folder) <= 2);
 }
 
 static void write_file(const char* path, const struct buf* text) {

@@ -1,4 +1,5 @@
-/* libssh2_peer.c: libssh2 as a client, by the contract of README.md.
+/* libssh2_peer.c: libssh2 as a client, by the contract of README.md. What it
+ * does once it is logged in is in peer_client.c.
  *
  * What it cannot: be a server, start an exchange, close a channel without EOF
  * before (libssh2 sends it by itself), tell an exit status of 0 from none.
@@ -9,27 +10,23 @@
 #include <libssh2.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "peer.h"
+#include "peer_client.h"
 
-enum { PIECE = 32 * 1024, WAIT_MS = 20 };
+enum { WAIT_MS = 20 };
 
-typedef struct {
+struct client {
   const peer_options_t* o;
   LIBSSH2_SESSION* session;
   int fd;
-} client_t;
+};
 
-typedef struct {                   /* a session channel */
+struct channel {
   client_t* c;
   LIBSSH2_CHANNEL* channel;
-  char out[PIECE];
-  size_t at, len;
-  int ends;                        /* EOF is next */
-  int sent_eof;
-} run_t;
+};
 
 /* ---- the connection ----------------------------------------------------- */
 
@@ -125,340 +122,129 @@ static void start(client_t* c) {
 
 /* ---- a channel ---------------------------------------------------------- */
 
-static void open_run(run_t* r, client_t* c) {
-  memset(r, 0, sizeof(*r));
-  r->c = c;
+channel_t* lib_open(client_t* c) {
+  channel_t* ch = calloc(1, sizeof(*ch));
+
+  if (ch == NULL)
+    peer_failed("no memory");
+  ch->c = c;
   libssh2_session_set_blocking(c->session, 1);
-  r->channel = libssh2_channel_open_session(c->session);
-  if (r->channel == NULL)
+  ch->channel = libssh2_channel_open_session(c->session);
+  if (ch->channel == NULL)
     lost(c);
+  return ch;
 }
 
-static void ask(run_t* r, const char* kind, const char* text) {
+void lib_ask(channel_t* ch, const char* kind, const char* text) {
   int shell = strcmp(kind, "shell") == 0;
 
-  check(r->c, libssh2_channel_process_startup(
-                r->channel, kind, (unsigned) strlen(kind), shell ? NULL : text,
-                shell ? 0 : (unsigned) strlen(text)));
-  libssh2_session_set_blocking(r->c->session, 0);
+  check(ch->c, libssh2_channel_process_startup(
+                 ch->channel, kind, (unsigned) strlen(kind),
+                 shell ? NULL : text, shell ? 0 : (unsigned) strlen(text)));
+  libssh2_session_set_blocking(ch->c->session, 0);
 }
 
-static void open_command(run_t* r, client_t* c, const char* command) {
-  open_run(r, c);
-  ask(r, "exec", command);
+void lib_ask_unheard(channel_t* ch, const char* command) {
+  int err = 0;
+
+  libssh2_session_set_blocking(ch->c->session, 0);
+  err = libssh2_channel_exec(ch->channel, command);
+  if (err < 0 && err != LIBSSH2_ERROR_EAGAIN)
+    lost(ch->c);
 }
 
-/* One turn; waits only where nothing has moved. */
-static void turn(run_t* r, int moved) {
-  struct pollfd ready = { .fd = r->c->fd, .events = POLLIN };
+static int socket_full(channel_t* ch) {
+  return (libssh2_session_block_directions(ch->c->session) &
+          LIBSSH2_SESSION_BLOCK_OUTBOUND) != 0;
+}
+
+void lib_turn(channel_t* ch, int moved) {
+  struct pollfd ready = { .fd = ch->c->fd, .events = POLLIN };
 
   if (moved) {
-    peer_progress(r->c->o);
+    peer_progress(ch->c->o);
     return;
   }
-  if (libssh2_session_block_directions(r->c->session) &
-      LIBSSH2_SESSION_BLOCK_OUTBOUND)
+  if (socket_full(ch))
     ready.events |= POLLOUT;
   poll(&ready, 1, WAIT_MS);
 }
 
-/* Send what is in `out`, then EOF. 1: something has moved; -1: nothing may be
- * read, the socket is full. */
-static int write_some(run_t* r) {
-  ssize_t n = 0;
-
-  if (r->sent_eof || (r->at == r->len && !r->ends))
-    return 0;
-  if (r->at < r->len) {
-    n = libssh2_channel_write_ex(r->channel, 0, r->out + r->at, r->len - r->at);
-    r->at += n > 0 ? (size_t) n : 0;
-  } else {
-    n = libssh2_channel_send_eof(r->channel);
-    r->sent_eof = n == 0;
-  }
-  if (n == LIBSSH2_ERROR_EAGAIN)
-    return libssh2_session_block_directions(r->c->session) &
-               LIBSSH2_SESSION_BLOCK_OUTBOUND
-             ? -1
-             : 0;
-  if (n < 0 && !libssh2_channel_eof(r->channel))
-    lost(r->c);
-  return n >= 0;
+/* Nothing could be sent: 0, or -1 where a packet is half written. After its EOF
+ * the server may refuse what comes. */
+static int not_sent(channel_t* ch, ssize_t err) {
+  if (err == LIBSSH2_ERROR_EAGAIN)
+    return socket_full(ch) ? -1 : 0;
+  if (!libssh2_channel_eof(ch->channel))
+    lost(ch->c);
+  return 0;
 }
 
-/* What has come; 0: nothing yet; -1: the end of it. */
-static ssize_t read_some(run_t* r, int stream, char* out, size_t len) {
-  ssize_t n = libssh2_channel_read_ex(r->channel, stream, out, len);
+ssize_t lib_write(channel_t* ch, const void* data, size_t len) {
+  ssize_t n = libssh2_channel_write_ex(ch->channel, 0, data, len);
+  return n < 0 ? not_sent(ch, n) : n;
+}
+
+int lib_send_eof(channel_t* ch) {
+  int err = libssh2_channel_send_eof(ch->channel);
+  return err < 0 ? not_sent(ch, err) : 1;
+}
+
+ssize_t lib_read(channel_t* ch, int stream, void* out, size_t len) {
+  int id = stream == 0 ? 0 : SSH_EXTENDED_DATA_STDERR;
+  ssize_t n = libssh2_channel_read_ex(ch->channel, id, out, len);
 
   if (n > 0)
     return n;
   if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
-    lost(r->c);
-  return libssh2_channel_eof(r->channel) ? -1 : 0;
-}
-
-static void until_closed(run_t* r) {
-  libssh2_session_set_blocking(r->c->session, 1);
-  check(r->c, libssh2_channel_wait_closed(r->channel));
-}
-
-static void free_run(run_t* r) {
-  libssh2_session_set_blocking(r->c->session, 1);
-  check(r->c, libssh2_channel_close(r->channel));
-  check(r->c, libssh2_channel_free(r->channel));
-}
-
-/* The name of the signal; NULL: none. */
-static const char* signal_of(run_t* r) {
-  static char name[32];
-  char* text = NULL;
-  size_t len = 0;
-
-  libssh2_channel_get_exit_signal(r->channel, &text, &len, NULL, NULL, NULL,
-                                  NULL);
-  if (text == NULL)
-    return NULL;
-  snprintf(name, sizeof(name), "%.*s", (int) len, text);
-  libssh2_free(r->c->session, text);
-  return name;
-}
-
-static void expect(run_t* r, int status) {
-  const char* name = NULL;
-
-  until_closed(r);
-  name = signal_of(r);
-  if (name != NULL || libssh2_channel_get_exit_status(r->channel) != status)
-    peer_wrong("exit status %d %s, not %d",
-               libssh2_channel_get_exit_status(r->channel),
-               name == NULL ? "" : name, status);
-}
-
-/* ---- exec, shell, subsystem --------------------------------------------- */
-
-static void from_stdin(run_t* r) {
-  ssize_t n = 0;
-
-  if (r->at < r->len || r->ends || (n = peer_stdin(r->out, PIECE)) < 0)
-    return;
-  r->at = 0;
-  r->len = (size_t) n;
-  r->ends = n == 0;
-}
-
-static int attended(client_t* c) {
-  static const int streams[] = { 0, SSH_EXTENDED_DATA_STDERR };
-  char data[PIECE];
-  const char* name = NULL;
-  run_t r;
-  int status = 0;
-  int ended = 0;
-
-  open_run(&r, c);
-  ask(&r, c->o->action, c->o->text);
-  while (ended < 2) {
-    int moved = 0;
-    from_stdin(&r);
-    moved = write_some(&r);
-    ended = 0;
-    for (int i = 0; i < 2 && moved >= 0; i++) {
-      ssize_t n = read_some(&r, streams[i], data, sizeof(data));
-      if (n > 0)
-        peer_write(i == 0 ? STDOUT_FILENO : STDERR_FILENO, data, (size_t) n);
-      moved |= n > 0;
-      ended += n < 0;
-    }
-    turn(&r, moved > 0);
-  }
-  until_closed(&r);
-  status = libssh2_channel_get_exit_status(r.channel) & 255;
-  name = signal_of(&r);
-  free_run(&r);
-  if (name == NULL)
-    return status;
-  fprintf(stderr, "signal %s\n", name);
-  return EXIT_SIGNALLED;
-}
-
-/* ---- up, down, both ----------------------------------------------------- */
-
-static void refill(run_t* r, pattern_t* p) {
-  if (r->at < r->len || r->ends)
-    return;
-  r->at = 0;
-  r->len = pattern_next(p, (uint8_t*) r->out, PIECE);
-  r->ends = r->len == 0;
-  pattern_taken(p, (uint8_t*) r->out, r->len);
-}
-
-/* Send to `sink`, and hear that all of it was understood. */
-static void drown(run_t* r, client_t* c, pattern_t* p, char hex[HASH_HEX]) {
-  char answer[256];
-  size_t len = 0;
-  ssize_t n = 0;
-
-  open_command(r, c, "sink");
-  while (n >= 0) {
-    int moved = 0;
-    refill(r, p);
-    moved = write_some(r);
-    n = moved < 0 ? 0 : read_some(r, 0, answer + len, sizeof(answer) - len);
-    len += n > 0 ? (size_t) n : 0;
-    if (len == sizeof(answer))
-      peer_wrong("the server says too much");
-    turn(r, moved > 0 || n > 0);
-  }
-  expect(r, 0);
-  pattern_hex(p, hex);
-  if (len != HASH_HEX || memcmp(answer, hex, HASH_HEX - 1) != 0)
-    peer_wrong("the server got %.*s, not %s", (int) len, answer, hex);
-}
-
-static int up(client_t* c) {
-  char hex[HASH_HEX];
-  pattern_t p;
-  run_t r;
-
-  pattern_init(&p, c->o->size);
-  drown(&r, c, &p, hex);
-  puts(hex);
-  free_run(&r);
-  return 0;
-}
-
-/* down and both: what comes must be the pattern. */
-static int receive(client_t* c, int sends) {
-  char data[PIECE];
-  char command[64] = "echo";
-  char hex[HASH_HEX];
-  pattern_t in, out;
-  run_t r;
-  ssize_t n = 0;
-
-  if (!sends)
-    snprintf(command, sizeof(command), "source %s", c->o->text);
-  pattern_init(&in, c->o->size);
-  pattern_init(&out, c->o->size);
-  open_command(&r, c, command);
-  while (n >= 0) {
-    int moved = 0;
-    if (sends)
-      refill(&r, &out);
-    moved = write_some(&r);
-    n = moved < 0 ? 0 : read_some(&r, 0, data, sizeof(data));
-    if (n > 0)
-      pattern_check(&in, (uint8_t*) data, (size_t) n);
-    turn(&r, moved > 0 || n > 0);
-  }
-  expect(&r, 0);
-  if (in.differs || in.at != in.size)
-    peer_wrong("what came differs at byte %llu", (unsigned long long) in.at);
-  pattern_hex(&in, hex);
-  puts(hex);
-  free_run(&r);
-  return 0;
-}
-
-/* ---- close -------------------------------------------------------------- */
-
-static void client_first(client_t* c) {
-  char back[5];
-  size_t len = 0;
-  run_t r;
-
-  open_command(&r, c, "cat");
-  memcpy(r.out, "hello", r.len = sizeof(back));
-  while (len < sizeof(back)) {
-    int moved = write_some(&r);
-    ssize_t n = moved < 0 ? 0
-                          : read_some(&r, 0, back + len, sizeof(back) - len);
-    if (n < 0)
-      peer_wrong("the server closed");
-    len += (size_t) n;
-    turn(&r, moved > 0 || n > 0);
-  }
-  if (memcmp(back, "hello", sizeof(back)) != 0)
-    peer_wrong("%.5s came back", back);
-  free_run(&r);
+    lost(ch->c);
+  return libssh2_channel_eof(ch->channel) ? -1 : 0;
 }
 
 /* Its EOF must have been read before one can wait for its CLOSE. */
-static void hear_out(run_t* r) {
-  char data[PIECE];
+static void hear_out(channel_t* ch) {
+  char data[1024];
 
-  while (read_some(r, 0, data, sizeof(data)) >= 0)
-    turn(r, 0);
+  while (!libssh2_channel_eof(ch->channel) &&
+         lib_read(ch, 0, data, sizeof(data)) >= 0)
+    lib_turn(ch, 0);
 }
 
-static void server_first(client_t* c) {
-  run_t r;
-
-  open_command(&r, c, "exit 7");
-  hear_out(&r);
-  expect(&r, 7);
-  free_run(&r);
+void lib_until_closed(channel_t* ch) {
+  hear_out(ch);
+  libssh2_session_set_blocking(ch->c->session, 1);
+  check(ch->c, libssh2_channel_wait_closed(ch->channel));
 }
 
-static void both_close(client_t* c) {
-  run_t r;
-  int err = 0;
+/* No status is 0, too. */
+void lib_ending(channel_t* ch, ending_t* end) {
+  char* name = NULL;
+  size_t len = 0;
 
-  open_run(&r, c);
-  libssh2_session_set_blocking(c->session, 0);
-  err = libssh2_channel_exec(r.channel, "noop");
-  if (err < 0 && err != LIBSSH2_ERROR_EAGAIN)
-    lost(c);
-  free_run(&r);
+  memset(end, 0, sizeof(*end));
+  end->told = 1;
+  end->status = libssh2_channel_get_exit_status(ch->channel);
+  libssh2_channel_get_exit_signal(ch->channel, &name, &len, NULL, NULL, NULL,
+                                  NULL);
+  if (name == NULL)
+    return;
+  snprintf(end->signal, sizeof(end->signal), "%.*s", (int) len, name);
+  libssh2_free(ch->c->session, name);
 }
 
-static void eof_first(client_t* c) {
-  char hex[HASH_HEX];
-  pattern_t nothing;
-  run_t r;
-
-  pattern_init(&nothing, 0);
-  drown(&r, c, &nothing, hex);
-  free_run(&r);
+void lib_close(channel_t* ch) {
+  libssh2_session_set_blocking(ch->c->session, 1);
+  check(ch->c, libssh2_channel_close(ch->channel));
+  check(ch->c, libssh2_channel_free(ch->channel));
+  free(ch);
 }
 
-static void leave_busy(client_t* c, int abruptly) {
-  char data[PIECE];
-  run_t r;
-
-  open_command(&r, c, "source " LARGE);
-  while (read_some(&r, 0, data, sizeof(data)) == 0)
-    turn(&r, 0);
+void lib_leave(client_t* c, int abruptly) {
   libssh2_session_set_blocking(c->session, 1);
-  if (!abruptly)
-    check(c, libssh2_session_disconnect(c->session, "leaving"));
   if (abruptly)
     peer_reset(c->fd);
-}
-
-static int closing(client_t* c) {
-  const char* how = c->o->text;
-  run_t r;
-
-  if (strcmp(how, "client-first") == 0)
-    client_first(c);
-  else if (strcmp(how, "server-first") == 0)
-    server_first(c);
-  else if (strcmp(how, "both") == 0)
-    both_close(c);
-  else if (strcmp(how, "eof-first") == 0)
-    eof_first(c);
   else
-    leave_busy(c, strcmp(how, "abort") == 0);
-  printf("closed %s\n", how);
-  if (strcmp(how, "abort") == 0 || strcmp(how, "disconnect") == 0) {
-    fflush(stdout);
-    _exit(0);
-  }
-  open_command(&r, c, "noop");
-  hear_out(&r);
-  expect(&r, 0);
-  free_run(&r);
-  return 0;
+    check(c, libssh2_session_disconnect(c->session, "leaving"));
 }
 
 /* ---- the program -------------------------------------------------------- */
@@ -470,16 +256,7 @@ static int run_client(client_t* c) {
   if (o->rekey || o->rekey_bytes != 0)
     peer_cannot("start an exchange");
   start(c);
-  if (strcmp(o->action, "up") == 0)
-    code = up(c);
-  else if (strcmp(o->action, "down") == 0)
-    code = receive(c, 0);
-  else if (strcmp(o->action, "both") == 0)
-    code = receive(c, 1);
-  else if (strcmp(o->action, "close") == 0)
-    code = closing(c);
-  else
-    code = attended(c);
+  code = client_act(c, o);
   libssh2_session_set_blocking(c->session, 1);
   libssh2_session_disconnect(c->session, "done");
   return code;
