@@ -345,9 +345,13 @@ def the_page(run, a, units):
     wrong = []
     for unit in units:
         want, got = found.get(unit.pair.row), rows[unit]
-        if want and want["version"] == got["version"] and want != got:
+        if not want or want["version"] != got["version"]:
+            continue
+        other = [c for c in got if got[c] != want[c] and not (
+            got[c] == "yes" and unit.pair.fails_by_chance(c))]
+        if other:
             wrong.append(f"{unit.pair.row}: " + ", ".join(
-                f"{c} is {got[c]}" for c in got if got[c] != want[c]))
+                f"{c} is {got[c]}" for c in other))
     if wrong:
         say("FAILED docs/interop.md says what was seen: " + "; ".join(wrong) +
             " (run.py --table)")
