@@ -35,6 +35,7 @@ static struct {
   size_t bytes;
   size_t count;
   size_t fail_at;
+  size_t fail_to;                  /* the last of them */
   int failed;
   heap_free_cb on_free;
 } heap;
@@ -49,7 +50,9 @@ static struct {
 /* Counts one allocation; 0 when it has to fail. A size of 0 does, as C allows:
  * the library must not come with one. */
 static int heap_may(size_t size) {
-  if (ADD(heap.count, 1) == GET(heap.fail_at)) {
+  size_t n = ADD(heap.count, 1);
+
+  if (n >= GET(heap.fail_at) && n <= GET(heap.fail_to)) {
     SET(heap.failed, 1);
     return 0;
   }
@@ -116,11 +119,20 @@ static void heap_free(void* base) {
 
 /* Other threads may allocate meanwhile: none of them meets the number of before
  * with the count of now. */
-void heap_fail_at(size_t n) {
-  SET(heap.fail_at, 0);
+static void heap_fail(size_t first, size_t last) {
+  SET(heap.fail_to, 0);
   SET(heap.failed, 0);
   SET(heap.count, 0);
-  SET(heap.fail_at, n);
+  SET(heap.fail_at, first);
+  SET(heap.fail_to, last);
+}
+
+void heap_fail_at(size_t n) {
+  heap_fail(n, n);
+}
+
+void heap_fail_from(size_t n) {
+  heap_fail(n, SIZE_MAX);
 }
 
 int heap_failed(void) {
@@ -141,6 +153,17 @@ size_t heap_bytes(void) {
 
 void heap_on_free(heap_free_cb cb) {
   SET(heap.on_free, cb);
+}
+
+unsigned check_share(void) {
+  const char* text = getenv("UVSSH_TEST_SHARE");
+  unsigned long share = text == NULL ? 1 : strtoul(text, NULL, 10);
+
+  return share < 1 || share > 1000000 ? 1 : (unsigned) share;
+}
+
+int check_release(void) {
+  return getenv("UVSSH_TEST_RELEASE") != NULL;
 }
 
 int heap_sweep(size_t n) {

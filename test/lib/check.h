@@ -115,6 +115,8 @@
 /* The n-th allocation from now on fails, that one only; 0: none does. malloc,
  * calloc and realloc count. Off again at the start of every test. */
 void heap_fail_at(size_t n);
+/* The n-th and every later one, until heap_fail_at(0). */
+void heap_fail_from(size_t n);
 /* Whether it has failed since. */
 int heap_failed(void);
 /* How many there were since heap_fail_at(), those that failed included. */
@@ -128,6 +130,15 @@ size_t heap_bytes(void);
  * at the start of every test. */
 typedef void (*heap_free_cb)(const void* base, size_t size);
 void heap_on_free(heap_free_cb cb);
+
+/* ---- how much ------------------------------------------------------------ */
+
+/* A sweep runs about one case in check_share(): 1 unless UVSSH_TEST_SHARE says
+ * otherwise, as it does where a sanitizer or valgrind makes all slow. */
+unsigned check_share(void);
+/* UVSSH_TEST_RELEASE is set: more seeds, longer walks (scripts/test
+ * --release). */
+int check_release(void);
 
 /* ---- what the macros stand on -------------------------------------------- */
 
