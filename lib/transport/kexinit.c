@@ -209,8 +209,9 @@ static int read_marks(struct transport* t, const struct lists* theirs) {
   if (!t->strict)
     uvssh__log(&t->desk->log, UVSSH_LOG_INFO,
                "the peer knows no strict key exchange");
-  /* In force from this message on, and for what came before it. */
-  return t->strict && t->in.seq != 1 ? UVSSH_EUNEXPECTED : 0;
+  /* In force from this message on, and for what came before it. The count does
+   * not wrap as sequence numbers do. */
+  return t->strict && t->in.packets != 1 ? UVSSH_EUNEXPECTED : 0;
 }
 
 int uvssh__kexinit_read(struct transport* t, rd_t* m) {

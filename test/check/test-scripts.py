@@ -2,15 +2,19 @@
 """The scripts: what a shell would stumble over, and how results are counted."""
 import json
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 
 import report
 
 SHELL = ["scripts/chat", "scripts/debian13", "scripts/fuzz", "scripts/setup",
-         "scripts/test", "scripts/steps.sh", ".ci/run"]
-COMMANDS = ["scripts/chat", "scripts/debian13", "scripts/docs",
-            "scripts/fuzz", "scripts/setup", "scripts/test", "scripts/totals"]
+         "scripts/soak", "scripts/test", "scripts/steps.sh", ".ci/run"]
+COMMANDS = ["scripts/analyze", "scripts/chat", "scripts/coverage",
+            "scripts/debian13", "scripts/docs", "scripts/fuzz",
+            "scripts/record", "scripts/setup", "scripts/soak", "scripts/test",
+            "scripts/totals"]
 
 
 def script(path, *arguments):
@@ -130,6 +134,113 @@ def counts_what_did_not_run():
     counted("2 passed, 1 failed", 1, [TWO], "y=/nonexistent/log.json")
 
 
+def shows_how_long():
+    out = counted("2 passed, 0 failed", 0, [TWO], "x=took:12")
+    if "x: 2 passed, 0 failed in 12 s" not in out:
+        report.failed(out)
+
+
+def recorded(shell, *before):
+    """(the log's lines, exit status) of a command that `sh -c` runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = os.path.join(folder, "log.json")
+        for text in before:
+            script("scripts/record", log, "before", "sh", "-c", text)
+        done = script("scripts/record", log, "name", "sh", "-c", shell)
+        shown = script("scripts/record", "--show", log).stdout
+        totals_said = script("scripts/totals", f"x={log}").stdout
+        return done.returncode, shown, totals_said.splitlines()[-1]
+
+
+def records_commands():
+    """Each counts as it says, or as one; what else it says can be shown."""
+    for shell, *want in (
+            ("echo figure; echo ok a; echo ok b; echo 2 passed, 0 failed",
+             0, "2 passed, 0 failed"),
+            ("echo figure", 0, "1 passed, 0 failed"),
+            ("echo figure; exit 3", 3, "0 passed, 1 failed"),
+            ("echo figure; echo 2 passed, 0 failed; exit 1",
+             1, "2 passed, 1 failed")):
+        code, shown, last = recorded(shell)
+        if [code, last] != want or "figure" not in shown or "ok" in shown:
+            report.failed(f"{shell}: {code}, {last}, {shown}")
+    code, shown, last = recorded("true", "echo FAILED x; false")
+    if (code, last) != (0, "1 passed, 1 failed"):
+        report.failed(f"{code}, {last}")
+
+
+def stages():
+    """{stage: what it runs} of each kind of scripts/test."""
+    found = {}
+    for kind in ("", "--all", "--release"):
+        lines = script("scripts/test", "--dry-run", *kind.split()).stdout
+        found[kind] = {line.split()[0]: line.split()[1:]
+                       for line in lines.splitlines()}
+    return found
+
+
+def each_suite_has_a_stage():
+    """A suite that nobody runs would be forgotten; and what --all runs, a
+    release does, too."""
+    text = report.read("test/meson.build")
+    suites = set(re.findall(r"^ *subdir\('(\w+)'\)", text, re.M)) - {"bench"}
+    kinds = stages()
+    broken = sorted(suites - set(kinds["--all"]["gcc"]))
+    for name, runs in kinds["--all"].items():
+        broken += [f"{name}: {suite}" for suite in runs
+                   if suite not in kinds["--release"].get(name, [])]
+    if broken:
+        report.failed(f"in no stage: {broken}")
+
+
+COVERED = """int f(int a) {
+  assert(a != 0 &&
+         a != 1);
+  if (a > 2 && a < 9)
+    return 1;
+  return 0;
+}
+"""
+
+
+def coverage_of(*calls):
+    """What scripts/coverage says of COVERED in a project of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        objects = os.path.join(folder, "build/lib/libuvssh.so.p")
+        for name in (objects, os.path.join(folder, "lib/a"),
+                     os.path.join(folder, "scripts")):
+            os.makedirs(name)
+        shutil.copy(os.path.join(report.ROOT, "scripts/coverage"),
+                    os.path.join(folder, "scripts"))
+        main = "".join(f"f({n});" for n in calls)
+        for name, text in (("lib/a/f.c", "#include <assert.h>\n" + COVERED),
+                           ("m.c", f"int f(int a);int main(void){{{main}}}")):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        build = os.path.join(folder, "build")
+        report.command("gcc", "--coverage", "-c", "../lib/a/f.c", "-o",
+                       "lib/libuvssh.so.p/f.c.o", cwd=build)
+        report.command("gcc", "--coverage", "../m.c",
+                       "lib/libuvssh.so.p/f.c.o", "-o", "m", cwd=build)
+        report.command("./m", cwd=build)
+        done = subprocess.run(
+            ["scripts/coverage", "--check", "build"], cwd=folder, text=True,
+            capture_output=True, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout
+
+
+def coverage_counts():
+    """Without the branches of assert(), and below the bar it fails."""
+    report.tool("gcov")
+    code, out = coverage_of(3, 2, 10)
+    if code != 0 or "lines 100.0 %, branches 100.0 %" not in out or \
+            not re.search(r"^all +5 of +5 .* 4 of +4 ", out, re.M):
+        report.failed(out)
+    code, out = coverage_of(3)
+    if code != 1 or "FAILED coverage" not in out:
+        report.failed(out)
+
+
 for shell in SHELL:
     report.run(f"is_shell {shell}", is_shell, shell)
 report.run("shellcheck", shellcheck)
@@ -140,6 +251,7 @@ for name in COMMANDS:
         report.run(f"refuses {name}", refuses, name)
 for rule in (setup_lists, setup_fetches_ssh2, counts_single_tests,
              counts_crashes, counts_what_comes_after, counts_skipped,
-             counts_what_did_not_run):
+             counts_what_did_not_run, shows_how_long, records_commands,
+             each_suite_has_a_stage, coverage_counts):
     report.run(rule.__name__, rule)
 report.end()

@@ -270,7 +270,7 @@ TEST(send_writes_of_many_sizes) {
 }
 
 /* A peer that asks without end and never reads stalls itself alone. */
-TEST(sec_16_replies_that_pile_up_pause_the_reading) {
+TEST(bar_16_replies_that_pile_up_pause_the_reading) {
   struct peer* p = peer_new(PEER_CLIENT);
   uint8_t data[256] = { 0 };
   size_t bytes;
@@ -297,7 +297,7 @@ TEST(sec_16_replies_that_pile_up_pause_the_reading) {
   peer_end(p);
 }
 
-TEST(sec_89_unmatched_replies_cost_nothing) {
+TEST(lesson_89_unmatched_replies_cost_nothing) {
   static const uint8_t numbers[] = { 81, 82, 99, 100, 93, 193 };
   struct peer* p = peer_new(PEER_CLIENT);
   size_t bytes = 0;
