@@ -78,7 +78,8 @@ enum { UVSSH_DATA = 0, UVSSH_STDERR = 1 };
 
 /* nread > 0: buf->len is nread, at most packet_bytes; shown, and with that
  * consumed. Once, after the last byte: UV_EOF (the peer sent EOF or CLOSE), or
- * what ended the session. Never 0; none after your uvssh_channel_close(). A
+ * what ended the session; UV_ECONNRESET where only the connection ended, since
+ * anybody may have cut it. Never 0; none after your uvssh_channel_close(). A
  * reader that is stopped while nothing is held hears of the end by on_close
  * alone: what it has given to others to write is still theirs to finish. */
 typedef void (*uvssh_read_cb)(uvssh_channel_t* channel,

@@ -58,11 +58,13 @@ void uvssh__auth_client_done(struct auth* auth, int status, unsigned methods) {
 
 void uvssh__auth_client_tidy(struct auth* auth) {
   struct login* l = auth->login;
+  uvssh_key_t* key;
 
   if (l == NULL || l->req != NULL)
     return;
-  uvssh_key_unref(l->key);
+  key = l->key;
   l->key = NULL;
+  uvssh_key_unref(key);            /* its release() may call us */
 }
 
 int uvssh__on_userauth_failure(struct auth* auth, rd_t* m) {
@@ -208,6 +210,7 @@ int uvssh__auth_client_start(struct auth* auth,
                              unsigned method,
                              uvssh_req_cb cb) {
   struct login* l = auth->login;
+  uvssh_key_t* key;
   char* copy;
 
   if (auth->desk->is_server || auth->phase == A_SERVICE ||
@@ -219,11 +222,13 @@ int uvssh__auth_client_start(struct auth* auth,
   copy = uvssh__strndup(user, strlen(user));
   if (copy == NULL)
     return UV_ENOMEM;
-  uvssh__auth_client_tidy(auth);   /* inside the callback of the last one */
+  key = l->key;                    /* inside the callback of the last one */
+  l->key = NULL;
   uvssh__free(auth->user);
   auth->user = copy;
   uvssh__request_begin(req, auth->desk, NULL, cb);
   l->req = req;
+  uvssh_key_unref(key);            /* its release() may call us */
   return 0;
 }
 
@@ -242,6 +247,8 @@ void uvssh__auth_client_password(struct auth* auth, const char* password) {
   uvssh__buf_free(&auth->login->secret);
   auth->login->secret.secret = 1;
   wr_bytes(&auth->login->secret, password, strlen(password));
+  if (auth->login->secret.bad)     /* it may be asked for again */
+    desk_fail(auth->desk, UV_ENOMEM);
   auth->login->has_secret = 1;
   auth->login->changes = 0;
   auth->phase = A_WAIT;

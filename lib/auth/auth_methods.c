@@ -44,9 +44,6 @@ static int read_password(struct auth* auth, rd_t* m) {
     uvssh__free_secret(password, old.len);
   if (new_password != NULL)
     uvssh__free_secret(new_password, new.len);
-  /* The message lies in a buffer that all sessions of a loop read into. */
-  uvssh__wipe((void*) (uintptr_t) old.base, old.len);
-  uvssh__wipe((void*) (uintptr_t) new.base, new.len);
   return err;
 }
 

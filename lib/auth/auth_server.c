@@ -46,6 +46,7 @@ static int keep_pending(struct auth* auth, const rd_t* m) {
  * the one that waited goes on: that one first. */
 static int take_pending(struct auth* auth);
 
+/* NOLINTNEXTLINE(misc-no-recursion): one deep, for it is taken out before */
 static int catch_up(struct auth* auth) {
   return auth->phase == A_IDLE && auth->login->pending.len != 0
              ? take_pending(auth)
@@ -53,6 +54,7 @@ static int catch_up(struct auth* auth) {
 }
 
 /* Some clients ask again before every attempt: accepted, and counted. */
+/* NOLINTNEXTLINE(misc-no-recursion): see catch_up() */
 int uvssh__on_service_request(struct auth* auth, rd_t* m) {
   rd_t start = *m;
   str_t name = rd_text(m);         /* service name */
@@ -103,6 +105,7 @@ static int set_user(struct auth* auth, str_t user) {
   return auth->user == NULL ? UV_ENOMEM : 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see catch_up() */
 int uvssh__on_userauth_request(struct auth* auth, rd_t* m) {
   rd_t start = *m;
   str_t user = rd_text(m);         /* user name in ISO-10646 UTF-8 */
@@ -307,6 +310,7 @@ uint64_t uvssh__auth_deadline(const struct auth* auth) {
 }
 
 /* What came before the verdict goes on after it. */
+/* NOLINTNEXTLINE(misc-no-recursion): see catch_up() */
 static int take_pending(struct auth* auth) {
   struct buf message = auth->login->pending;
   rd_t m = rd_of(message.base, message.len);

@@ -25,9 +25,11 @@
 
 #if defined(__GNUC__)
 # define MUST_CHECK __attribute__((warn_unused_result))
+# define NOINLINE __attribute__((noinline))
 # define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #else
 # define MUST_CHECK
+# define NOINLINE
 # define PRINTF_LIKE(f, a)
 #endif
 
@@ -42,6 +44,9 @@ char* uvssh__strndup(const void* base, size_t len) MUST_CHECK; /* adds NUL */
 /* Zero that the compiler may not drop. */
 void uvssh__wipe(void* ptr, size_t size);
 void uvssh__free_secret(void* ptr, size_t size); /* wipe, then free */
+/* Zero what functions that have returned left on the stack: registers full of
+ * a secret, which a compiler spills, and a dynamic linker saves. */
+NOINLINE void uvssh__wipe_stack(void);
 
 /* ---- buf.c --------------------------------------------------------------- */
 

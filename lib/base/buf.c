@@ -31,7 +31,7 @@ static uint8_t* buf_move(struct buf* b, size_t cap) {
   base = uvssh__malloc(cap);
   if (base == NULL)
     return NULL;
-  if (b->len != 0)
+  if (b->base != NULL)
     memcpy(base, b->base, b->len);
   buf_drop(b);
   return base;

@@ -94,6 +94,15 @@ void uvssh__wipe(void* ptr, size_t size) {
 
 #endif
 
+/* Of all that is called from where this is, nothing is deeper. */
+enum { STACK_BYTES = 16384 };
+
+NOINLINE void uvssh__wipe_stack(void) {
+  uint8_t below[STACK_BYTES];
+
+  uvssh__wipe(below, sizeof(below));
+}
+
 void uvssh__free_secret(void* ptr, size_t size) {
   if (ptr == NULL)
     return;

@@ -213,11 +213,9 @@ int uvssh__slots_find(const uvssh_reply_t* reply, void** thing) {
     return UV_ECANCELED;
 
   slots = registry_find(reply->loop);
-  if (slots == NULL)
-    err = UV_ECANCELED;
-  else if (!owned_by_me(slots))
+  if (slots != NULL && !owned_by_me(slots))
     err = UV_EINVAL;
-  else if ((slot = slots_at(slots, reply)) == NULL)
+  else if (slots == NULL || (slot = slots_at(slots, reply)) == NULL)
     err = UV_ECANCELED;
   else
     *thing = slot->thing;

@@ -66,7 +66,7 @@ int uvssh_channel_set_window(uvssh_channel_t* channel, uint32_t bytes) {
 /* With so much room at least, and more where small pieces keep coming: else
  * their heads would outweigh what the window allows. */
 static struct chunk* chunk_new(struct channel* ch, int stream, size_t len) {
-  const struct chunk* last = ch->held == NULL ? NULL : ch->held_last;
+  struct chunk* last = ch->held == NULL ? NULL : ch->held_last;
   size_t cap = last == NULL || last->stream != stream ? 0 : last->cap * 2;
   struct chunk* chunk;
 
@@ -81,10 +81,10 @@ static struct chunk* chunk_new(struct channel* ch, int stream, size_t len) {
   chunk->stream = stream;
   chunk->cap = cap;
   chunk->len = 0;
-  if (ch->held == NULL)
+  if (last == NULL)
     ch->held = chunk;
   else
-    ch->held_last->next = chunk;
+    last->next = chunk;
   ch->held_last = chunk;
   return chunk;
 }
@@ -139,6 +139,15 @@ static void show_end(struct channel* ch, int status) {
     ch->read(ch->pub, UVSSH_DATA, status, &none);
 }
 
+/* What the reader is told. The transport's own end says nothing of the channel:
+ * anybody on the way can bring it about, so it must not look like the end of
+ * what the peer had to say. */
+static int end_of(const struct channel* ch, int status) {
+  if (ch->eof_in && ch->held == NULL)
+    return UV_EOF;
+  return status == UV_EOF ? UV_ECONNRESET : status;
+}
+
 void uvssh__channel_deliver(struct channel* ch) {
   struct chunk* chunk;
 
@@ -150,13 +159,13 @@ void uvssh__channel_deliver(struct channel* ch) {
   }
   if (ch->held == NULL && !is_stopped(ch) && !ch->told &&
       (ch->eof_in || ch->conn->draining))
-    show_end(ch, ch->eof_in ? UV_EOF : ch->conn->drain_status);
+    show_end(ch, end_of(ch, ch->conn->drain_status));
 }
 
 /* The session ends by a failure: who reads, hears of it. */
 void uvssh__channel_tell_end(struct channel* ch, int status) {
   if (status != 0 && ch->reading && !ch->closing && !ch->told)
-    show_end(ch, ch->eof_in && ch->held == NULL ? UV_EOF : status);
+    show_end(ch, end_of(ch, status));
 }
 
 /* ---- messages ------------------------------------------------------------ */

@@ -42,12 +42,15 @@ static int init_portable(void* state,
                          const uint8_t* iv,
                          int sealing) {
   struct gcm* s = state;
+  int rc;
+
   memcpy(s->iv, iv, IV);
   s->portable = 1;
   mbedtls_gcm_init(&s->key.mbedtls);
-  if (mbedtls_gcm_setkey(&s->key.mbedtls, MBEDTLS_CIPHER_ID_AES, key, 256) != 0)
-    return UVSSH_ECRYPTO;
-  return 0;
+  rc = mbedtls_gcm_setkey(&s->key.mbedtls, MBEDTLS_CIPHER_ID_AES, key, 256);
+  if (rc == MBEDTLS_ERR_CIPHER_ALLOC_FAILED)
+    return UV_ENOMEM;
+  return rc == 0 ? 0 : UVSSH_ECRYPTO;
 }
 
 static int gcm_init(void* state,
@@ -70,13 +73,16 @@ static void gcm_done(void* state) {
   uvssh__wipe(s, sizeof(*s));
 }
 
-/* RFC 5647 section 7.1; the first 4 bytes never change. */
+/* RFC 5647 section 7.1; the first 4 bytes never change. It came of the key
+ * exchange: no branch on its carries. */
 static void count_packet(struct gcm* s) {
+  unsigned carry = 1;
   size_t i;
+
   for (i = IV; i > 4; i--) {
-    s->iv[i - 1]++;
-    if (s->iv[i - 1] != 0)
-      return;
+    carry += s->iv[i - 1];
+    s->iv[i - 1] = (uint8_t) carry;
+    carry >>= 8;
   }
 }
 

@@ -131,8 +131,10 @@ static int is_legal(struct session* s, const struct row* row, uint8_t number) {
   if ((row->flags & NOT_IN_STRICT_KEX) != 0 && s->transport.strict &&
       (state & FIRST_KEX) != 0)
     return 0;
-  if (s->success_is_next)
+  if (s->success_is_next) {
+    s->success_is_next = 0;        /* and then it was */
     return number == MSG_USERAUTH_SUCCESS || number == MSG_DISCONNECT;
+  }
   if ((row->flags & EXT_INFO_PLACES) == 0)
     return 1;
   s->success_is_next = state != ST_SERVICE;

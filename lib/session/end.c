@@ -34,7 +34,6 @@ static unsigned reason_for(int err) {
     case UVSSH_EPARTIAL:
       return UVSSH_DISCONNECT_NO_MORE_AUTH;
     case UV_ETIMEDOUT:
-      return UVSSH_DISCONNECT_BY_APPLICATION;
     case UV_ENOMEM:
     case UVSSH_ECRYPTO:
       return UVSSH_DISCONNECT_BY_APPLICATION;
@@ -93,12 +92,24 @@ void uvssh__session_fail(struct session* s, int err) {
   }
   if (reason == 0 || s->lost || s->unwritable) {
     uvssh__session_gone(s, err);
-  } else if (s->transport.phase == T_IDENT) {
+  } else if (s->transport.phase == T_IDENT || s->transport.unsealed) {
     s->end.reason = reason;        /* no packet of ours would be understood */
     stop(s, E_CLOSE);
   } else {
     say(s, reason, uvssh_strerror(err));
   }
+}
+
+/* Not logged in. Whoever has not said who he is, has heard our KEXINIT all the
+ * same, and may read this. */
+void uvssh__session_crowded_out(struct session* s) {
+  static const char text[] = "too many connections that are not logged in";
+
+  if (s->ending > E_EMPTYING)
+    return;
+  uvssh__log(&s->desk.log, UVSSH_LOG_INFO, "session ends: %s", text);
+  note(s, UVSSH_ELIMIT, 0);
+  say(s, UVSSH_DISCONNECT_TOO_MANY, text);
 }
 
 /* Readers that had begun keep what they hold; everything else goes. */

@@ -33,6 +33,7 @@ void uvssh__session_free(struct session* s) {
   uvssh__transport_free(&s->transport);
   uvssh__free(s->end_text);
   s->end_text = NULL;
+  uvssh__wipe_stack();
 }
 
 void uvssh__session_start(struct session* s) {
@@ -115,17 +116,24 @@ static void after_message(struct session* s) {
   }
 }
 
+/* A login may hold a password, and lies where all sessions of the loop read
+ * into: whatever has become of the message, nothing of it stays there. */
+static void wipe_login(const rd_t* m) {
+  if (m->at[0] >= MSG_USERAUTH_REQUEST && m->at[0] < MSG_GLOBAL_REQUEST)
+    uvssh__wipe((void*) (uintptr_t) m->at, rd_left(m));
+}
+
 static int one_message(struct session* s, uint8_t** p, size_t* n) {
-  rd_t m;
+  rd_t m, whole;
   int err = uvssh__packet_next(&s->transport, p, n, &m);
 
   if (err <= 0)
     return err;
   s->heard_at = desk_now(&s->desk);
   s->missed = 0;
-  if (!within_preauth(s))
-    return UVSSH_ELIMIT;
-  err = uvssh__dispatch(s, &m);
+  whole = m;
+  err = within_preauth(s) ? uvssh__dispatch(s, &m) : UVSSH_ELIMIT;
+  wipe_login(&whole);
   if (err == 0)
     after_message(s);
   return err == 0 ? 1 : err;
@@ -150,7 +158,7 @@ static void run_input(struct session* s, uint8_t* p, size_t n) {
 
   while (err > 0 && s->ending <= E_EMPTYING && !is_paused(s)) {
     err = step(s, &p, &n);
-    if (err >= 0 && s->desk.failed != 0)
+    if (s->desk.failed != 0)       /* that came first */
       err = s->desk.failed;
   }
   if (err < 0)
@@ -174,6 +182,8 @@ static void run_last(struct session* s, uint8_t* p, size_t n) {
 
   while (err > 0 && !s->deaf) {
     err = uvssh__packet_next(&s->transport, &p, &n, &m);
+    if (err > 0)
+      wipe_login(&m);
     number = err > 0 ? rd_u8(&m) : 0;
     if (number == MSG_DISCONNECT && !s->lost)
       s->lost = UVSSH_EDISCONNECT;

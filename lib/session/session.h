@@ -111,6 +111,10 @@ uint64_t uvssh__session_deadline(const struct session* s);  /* or UINT64_MAX */
 static inline int session_wants_close(const struct session* s) {
   return s->ending >= E_CLOSE;
 }
+/* Its place is needed: says so where it can; then write, and drop it. */
+void uvssh__session_crowded_out(struct session* s);
+/* Close without a word. */
+void uvssh__session_drop(struct session* s, int status);
 /* All that is pending completes, on_close comes; the public object is free. */
 void uvssh__session_closed(struct session* s);
 
@@ -127,8 +131,6 @@ void uvssh__session_disconnect(struct session* s,
                                const char* text);
 /* The transport moves nothing any more, and all that it brought was read. */
 void uvssh__session_gone(struct session* s, int status);
-/* Close without a word. */
-void uvssh__session_drop(struct session* s, int status);
 /* There is no transport, and will be none. text: escaped, copied. */
 void uvssh__session_unreached(struct session* s, int err, const char* text);
 /* Moves an end that has begun on, where what it waits for has come. */

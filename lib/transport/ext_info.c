@@ -17,20 +17,15 @@ void uvssh__ext_info_send(struct transport* t) {
   uvssh__send(t);
 }
 
-/* The list is the peer's text: rd_namelist() has bounded it. */
-static int keep_sig_algs(struct transport* t, str_t value) {
-  rd_t r;
-  struct buf copy = { 0 };
-  str_t list;
+/* value: a string that is the list, of the peer's text: rd_namelist() bounds
+ * it. */
+static int keep_sig_algs(struct transport* t, rd_t value) {
+  str_t list = uvssh__rd_namelist(&value);
 
-  wr_str(&copy, value.base, value.len);
-  r = rd_of(copy.base, copy.len);
-  list = uvssh__rd_namelist(&r);
-  uvssh__free(t->sig_algs);
-  t->sig_algs = r.bad ? NULL : uvssh__strndup(list.base, list.len);
-  uvssh__buf_free(&copy);
-  if (r.bad)
+  if (value.bad)
     return UVSSH_EMESSAGE;
+  uvssh__free(t->sig_algs);
+  t->sig_algs = uvssh__strndup(list.base, list.len);
   return t->sig_algs == NULL ? UV_ENOMEM : 0;
 }
 
@@ -38,14 +33,15 @@ int uvssh__on_ext_info(struct transport* t, rd_t* m) {
   uint32_t count = rd_u32(m);      /* nr-extensions */
   uint32_t i;
   str_t name;
-  str_t value;
+  rd_t value;
   int err;
 
   if (count > EXTENSIONS_MAX)
     return UVSSH_EMESSAGE;
   for (i = 0; i < count && !m->bad; i++) {
     name = rd_str(m);
-    value = rd_str(m);
+    value = *m;
+    (void) rd_str(m);
     if (m->bad || t->desk->is_server || !str_is(name, "server-sig-algs"))
       continue;
     err = keep_sig_algs(t, value);

@@ -30,8 +30,8 @@ int uvssh__on_kexinit(struct transport* t, rd_t* m) {
 
   if (t->hs == NULL)
     uvssh__kex_start(t);
-  if (t->hs == NULL)
-    return UV_ENOMEM;
+  if (t->desk->failed != 0)        /* without an offer of ours nothing would */
+    return t->desk->failed;        /* be in common */
   wr_bytes(&t->hs->i_peer, m->at - 1, rd_left(m) + 1);
   if (t->hs->i_peer.bad)
     return UV_ENOMEM;

@@ -48,7 +48,8 @@ int uvssh__on_disconnect(struct transport* t, rd_t* m) {
   str_t description = rd_str(m);
   (void) rd_str(m);                /* language tag */
 
-  /* It ends the session in any case; some peers leave out the language. */
+  /* It ends the session in any case, and nothing may be answered (RFC 4253
+   * section 11.1); some peers leave out the language. */
   t->peer_reason = reason;
   if (description.len > TEXT_MAX)
     description.len = TEXT_MAX;
@@ -66,6 +67,8 @@ static int count_ignored(struct transport* t) {
                                                           : 0;
 }
 
+/* Its body is one string, and RFC 4253 section 11.2 says to ignore it: it is not
+ * even looked at. Paramiko's send_ignore() writes bytes without their length. */
 int uvssh__on_ignore(struct transport* t, rd_t* m) {
   (void) rd_rest(m);
   return count_ignored(t);

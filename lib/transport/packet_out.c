@@ -71,6 +71,22 @@ static size_t padding_for(const struct keys* keys, size_t payload) {
   return padding < 4 ? padding + block : padding;
 }
 
+/* What was reserved for a packet stays unused: no plaintext is left there, and
+ * an empty block is nothing to write. */
+static void unreserve(struct transport* t, uint8_t* out, size_t n) {
+  struct block** at = &t->blocks;
+  struct block* before = NULL;
+
+  uvssh__wipe(out, n);
+  if (t->last->len != 0)
+    return;
+  for (; *at != t->last; at = &(*at)->next)
+    before = *at;
+  *at = NULL;
+  uvssh__block_put(t->desk->pool, t->last);
+  t->last = before;
+}
+
 static void seal(struct transport* t,
                  const uint8_t* head,
                  size_t head_len,
@@ -81,7 +97,7 @@ static void seal(struct transport* t,
   size_t padding = padding_for(&half->keys, head_len + body_len);
   size_t length = 1 + head_len + body_len + padding;
   size_t total = 4 + length + half->keys.tag_size;
-  uint8_t* out = reserve(t, total, bulk);
+  uint8_t* out = t->unsealed ? NULL : reserve(t, total, bulk);
   int err;
 
   if (out == NULL)
@@ -93,6 +109,8 @@ static void seal(struct transport* t,
   err = uvssh__seal(&half->keys, half->seq, out, 5 + head_len, body, body_len,
                     padding);
   if (err != 0) {
+    t->unsealed = 1;
+    unreserve(t, out, total);
     desk_fail(t->desk, err);
     return;
   }
@@ -151,11 +169,11 @@ void uvssh__send_data(struct transport* t,
 
 void uvssh__send_deferred(struct transport* t) {
   rd_t waiting = rd_of(t->deferred.base, t->deferred.len);
-  str_t message;
+  str_t message = rd_str(&waiting);
 
-  while (rd_left(&waiting) != 0) {
-    message = rd_str(&waiting);
+  while (!waiting.bad) {           /* the last may be cut: out of memory */
     seal(t, message.base, message.len, NULL, 0, 0);
+    message = rd_str(&waiting);
   }
   uvssh__buf_free(&t->deferred);
   t->deferred_count = 0;

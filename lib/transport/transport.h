@@ -108,6 +108,8 @@ struct transport {
   struct block* blocks;
   struct block* last;
   int in_flight;
+  int unsealed;                    /* a packet could not be sealed, and half */
+                                   /* of it may have been: nothing leaves now */
   size_t unsent;                   /* bytes in blocks that are not in flight */
   size_t unsent_replies;           /* sealed since something is in flight */
   uint64_t sealed_end;             /* offset behind all that was sealed */

@@ -10,8 +10,9 @@ void app_note(struct app* a, const char* format, ...) {
 
   CHECK(len + 200 < sizeof(a->log));
   va_start(args, format);
-  len += (size_t) vsnprintf(a->log + len, 190, format, args);
+  (void) vsnprintf(a->log + len, 190, format, args);  /* cut, if it is long */
   va_end(args);
+  len += strlen(a->log + len);
   snprintf(a->log + len, 3, "; ");
 }
 
@@ -23,7 +24,9 @@ struct app* app_of(const uvssh_session_t* session) {
   return (struct app*) session->data;
 }
 
-static void fine(const struct app* a, int err) {
+void app_tried(struct app* a, int err) {
+  if (err != 0)
+    a->refused++;
   if (!a->tolerant)
     CHECK_EQ(err, 0);
 }
@@ -33,6 +36,20 @@ static void any(struct app* a, uvssh_session_t* session,
   a->callbacks++;
   if (a->on_any != NULL)
     a->on_any(a, session, channel);
+}
+
+uint64_t app_heard(const uvssh_session_t* session) {
+  return session == NULL || session->impl == NULL
+             ? 0
+             : CONTAINER_OF(session, struct side, pub)->session.transport.in
+                   .bytes;
+}
+
+static uint64_t said(const uvssh_session_t* session) {
+  return session == NULL || session->impl == NULL
+             ? 0
+             : CONTAINER_OF(session, struct side, pub)->session.transport.out
+                   .bytes;
 }
 
 uvssh_req_t* app_req(struct app* a, struct app_req* r, const char* name) {
@@ -48,6 +65,9 @@ void app_done(uvssh_req_t* req, int status) {
   CHECK_EQ(r->done, 0);
   r->done = 1;
   r->status = status;
+  r->heard = app_heard(req->session);
+  r->said = said(req->session);
+  r->stage = r->app->stage;
   any(r->app, req->session, req->channel);
   if (r->name != NULL)
     app_note(r->app, "%s %s", r->name, uvssh_err_name(status));
@@ -101,7 +121,7 @@ void app_read(uvssh_channel_t* channel,
   ch->got[stream] += buf->len;
   memset(buf->base, 0x77, buf->len);  /* it is ours for this call */
   if (ch->stop_after != 0 && ch->got[stream] >= (size_t) ch->stop_after)
-    fine(ch->app, uvssh_channel_read_stop(channel));
+    app_tried(ch->app, uvssh_channel_read_stop(channel));
 }
 
 static void on_close(uvssh_channel_t* channel, int status) {
@@ -111,6 +131,9 @@ static void on_close(uvssh_channel_t* channel, int status) {
   any(ch->app, channel->session, channel);
   ch->closes++;
   ch->status = status;
+  ch->heard = app_heard(ch->name[0] == 's' ? &ch->app->pipe.server.pub
+                                           : &ch->app->pipe.client.pub);
+  ch->stage = ch->app->stage;
   app_note(ch->app, "%s closed %s", ch->name, uvssh_err_name(status));
 }
 
@@ -129,13 +152,13 @@ static const char* kind_name(const uvssh_channel_request_t* ask) {
   return names[ask->type];
 }
 
-static void answer(const struct app* a, enum say say, uvssh_reply_t reply) {
+static void answer(struct app* a, enum say say, uvssh_reply_t reply) {
   if (reply.serial == 0 || say == SAY_NOTHING)
     return;
   if (say == SAY_YES)
-    fine(a, uvssh_reply_accept(reply));
+    app_tried(a, uvssh_reply_accept(reply));
   else
-    fine(a, uvssh_reply_reject(reply));
+    app_tried(a, uvssh_reply_reject(reply));
   CHECK_EQ(uvssh_reply_accept(reply), UV_ECANCELED);
 }
 
@@ -155,10 +178,10 @@ static void on_request(uvssh_channel_t* channel,
   answer(ch->app, ch->app->say_request, reply);
 }
 
-static void channel_begin(struct app* a,
-                          struct app_channel* ch,
-                          char role,
-                          unsigned i) {
+void app_channel_begin(struct app* a,
+                       struct app_channel* ch,
+                       char role,
+                       unsigned i) {
   CHECK(!ch->in_use || ch->closes == 1);
   memset(ch, 0, sizeof(*ch));
   ch->app = a;
@@ -167,7 +190,7 @@ static void channel_begin(struct app* a,
   ch->name[1] = (char) ('0' + i);
 }
 
-static void on_opened(uvssh_req_t* req, int status) {
+void app_opened(uvssh_req_t* req, int status) {
   struct app_channel* ch = CONTAINER_OF(req, struct app_channel, open.req);
 
   app_done(req, status);
@@ -175,16 +198,16 @@ static void on_opened(uvssh_req_t* req, int status) {
     CHECK(ch->pub.impl == NULL);
     return;
   }
-  fine(ch->app, uvssh_channel_read_start(&ch->pub, app_read));
+  app_tried(ch->app, uvssh_channel_read_start(&ch->pub, app_read));
 }
 
 void app_channel(struct app* a, unsigned i) {
   struct app_channel* ch = &a->asked[i];
   uvssh_channel_open_t what = { .type = UVSSH_CHANNEL_SESSION };
 
-  channel_begin(a, ch, 'c', i);
+  app_channel_begin(a, ch, 'c', i);
   CHECK_EQ(uvssh_channel_open(app_req(a, &ch->open, NULL), &a->pipe.client.pub,
-                              &ch->pub, &what, &a->on_asked, on_opened),
+                              &ch->pub, &what, &a->on_asked, app_opened),
            0);
   pipe_run(&a->pipe);
 }
@@ -213,7 +236,10 @@ static void on_auth(uvssh_session_t* session,
            attempt->new_password != NULL ? " changed" : "");
   any(a, session, NULL);
   a->auth_reply = reply;
-  answer(a, a->say_auth, reply);
+  if (a->partial && attempt->method == UVSSH_AUTH_PASSWORD)
+    app_tried(a, uvssh_reply_partial(reply, UVSSH_AUTH_PUBLICKEY));
+  else
+    answer(a, a->say_auth, reply);
 }
 
 static void on_server_ready(uvssh_session_t* session) {
@@ -243,14 +269,14 @@ static void on_channel(uvssh_session_t* session,
   if (!a->tolerant)
     CHECK_EQ(uvssh_reply_accept(reply), UV_EINVAL);
   ch = &a->served[a->served_count % APP_CHANNELS];
-  channel_begin(a, ch, 's', a->served_count % APP_CHANNELS);
+  app_channel_begin(a, ch, 's', a->served_count % APP_CHANNELS);
   a->served_count++;
   if (uvssh_channel_accept(reply, &ch->pub, &a->on_served) != 0) {
     CHECK(a->tolerant);
     CHECK(ch->pub.impl == NULL);
     ch->in_use = 0;
   } else if (a->read_served) {
-    fine(a, uvssh_channel_read_start(&ch->pub, app_read));
+    app_tried(a, uvssh_channel_read_start(&ch->pub, app_read));
   }
 }
 
@@ -265,7 +291,25 @@ static void on_global(uvssh_session_t* session,
   answer(a, a->say_request, reply);
 }
 
+static void channel_over(const struct app_channel* ch) {
+  if (ch->in_use && (ch->open.app == NULL || ch->open.status == 0))
+    CHECK_EQ(ch->closes, 1);
+}
+
+/* A session's on_close comes behind all that is its own. */
+static void all_over(const struct app* a, const uvssh_session_t* session) {
+  int is_server = session == &a->pipe.server.pub;
+  unsigned i;
+
+  for (i = 0; i < a->req_count; i++)
+    if (a->reqs[i].req.session == session && !a->reqs[i].refused)
+      CHECK_EQ(a->reqs[i].done, 1);
+  for (i = 0; i < APP_CHANNELS; i++)
+    channel_over(is_server ? &a->served[i] : &a->asked[i]);
+}
+
 static void on_server_closed(uvssh_session_t* session, const uvssh_end_t* end) {
+  all_over(app_of(session), session);
   any(app_of(session), session, NULL);
   app_note(app_of(session), "server closed %s", uvssh_err_name(end->status));
 }
@@ -281,7 +325,7 @@ static void on_hostkey(uvssh_session_t* session,
   CHECK(uvssh_key_equal(key, a->pipe.hostkeys.key[0]));
   CHECK_EQ(verdict, UVSSH_HOST_UNKNOWN);
   any(a, session, NULL);
-  fine(a, uvssh_reply_accept(reply));
+  app_tried(a, uvssh_reply_accept(reply));
 }
 
 static void on_client_ready(uvssh_session_t* session) {
@@ -290,6 +334,7 @@ static void on_client_ready(uvssh_session_t* session) {
 }
 
 static void on_client_closed(uvssh_session_t* session, const uvssh_end_t* end) {
+  all_over(app_of(session), session);
   any(app_of(session), session, NULL);
   app_note(app_of(session), "client closed %s", uvssh_err_name(end->status));
 }
@@ -389,125 +434,5 @@ void app_transfer(struct app_channel* from, struct app_channel* to, size_t n) {
       done += part;
     }
     CHECK(pipe_step(p) || to->got[UVSSH_DATA] == start + n);
-  }
-}
-
-/* ---- a whole session ----------------------------------------------------- */
-
-static struct app_req* begin(struct app* a) {
-  CHECK(a->req_count < APP_REQUESTS);
-  (void) app_req(a, &a->reqs[a->req_count], NULL);
-  return &a->reqs[a->req_count++];
-}
-
-/* What was refused at once will not complete. */
-static void begun(struct app* a, int err) {
-  if (err != 0)
-    a->req_count--;
-}
-
-static void script_channel(struct app* a, unsigned i) {
-  struct app_channel* ch = &a->asked[i];
-  uvssh_channel_open_t what = { .type = UVSSH_CHANNEL_SESSION };
-
-  channel_begin(a, ch, 'c', i);
-  if (uvssh_channel_open(app_req(a, &ch->open, NULL), &a->pipe.client.pub,
-                         &ch->pub, &what, &a->on_asked, on_opened) != 0)
-    ch->in_use = 0;
-  pipe_run(&a->pipe);
-}
-
-static void script_ask(struct app* a, uvssh_channel_request_t what) {
-  begun(a, uvssh_channel_request(&begin(a)->req, &a->asked[0].pub, &what,
-                                 app_done));
-}
-
-static void script_command(struct app* a) {
-  uvssh_channel_request_t pty = { .type = UVSSH_REQUEST_PTY,
-                                  .pty = { .term = "vt100", .cols = 80 } };
-  uvssh_channel_request_t env = { .type = UVSSH_REQUEST_ENV, .name = "A",
-                                  .value = "b" };
-  uvssh_channel_request_t exec = { .type = UVSSH_REQUEST_EXEC,
-                                   .command = "list" };
-  uvssh_session_request_t global = { .type = UVSSH_GLOBAL_OTHER,
-                                     .name = "x@example.com" };
-  static uint8_t block[40000];
-  uv_buf_t buf = uv_buf_init((char*) block, sizeof(block));
-
-  script_channel(a, 0);
-  script_ask(a, pty);
-  script_ask(a, env);
-  script_ask(a, exec);
-  pipe_run(&a->pipe);
-  (void) uvssh_channel_send(&a->asked[0].pub, UVSSH_DATA, block, 3000);
-  begun(a, uvssh_channel_write(&begin(a)->req, &a->asked[0].pub, UVSSH_DATA,
-                               &buf, 1, app_done));
-  pipe_run(&a->pipe);
-  (void) uvssh_channel_send(&a->served[0].pub, UVSSH_DATA, block, 20000);
-  (void) uvssh_channel_send(&a->served[0].pub, UVSSH_STDERR, block, 10);
-  pipe_run(&a->pipe);
-  begun(a, uvssh_session_request(&begin(a)->req, &a->pipe.client.pub, &global,
-                                 app_done));
-  begun(a, uvssh_session_rekey(&begin(a)->req, &a->pipe.client.pub, app_done));
-  pipe_run(&a->pipe);
-  (void) uvssh_channel_exit(&a->served[0].pub, 3, 0);
-  pipe_run(&a->pipe);
-}
-
-static void script_echo(struct app* a) {
-  static const uint8_t block[5000];
-
-  a->read_served = 0;
-  script_channel(a, 1);
-  begun(a, uvssh_channel_relay(&begin(a)->req, &a->served[1].pub,
-                               &a->served[1].pub, app_done));
-  (void) uvssh_channel_send(&a->asked[1].pub, UVSSH_DATA, block, sizeof(block));
-  begun(a, uvssh_channel_shutdown(&begin(a)->req, &a->asked[1].pub, app_done));
-  pipe_run(&a->pipe);
-  uvssh_channel_close(&a->asked[1].pub);
-  pipe_run(&a->pipe);
-}
-
-static void script_over(struct app* a) {
-  unsigned i;
-
-  for (i = 0; i < a->req_count; i++)
-    CHECK_EQ(a->reqs[i].done, 1);
-  for (i = 0; i < APP_CHANNELS; i++) {
-    if (a->asked[i].in_use)
-      CHECK_EQ(a->asked[i].open.done, 1);
-    if (a->asked[i].in_use)
-      CHECK_EQ(a->asked[i].closes, a->asked[i].open.status == 0);
-    CHECK_EQ(a->served[i].closes, a->served[i].in_use);
-    CHECK(a->asked[i].pub.impl == NULL && a->served[i].pub.impl == NULL);
-  }
-}
-
-void app_script(struct app* a) {
-  struct pipe* p = &a->pipe;
-
-  a->tolerant = 1;
-  a->server_config.idle_timeout_ms = a->client_config.idle_timeout_ms = 60000;
-  p->server.pub.data = p->client.pub.data = a;
-  if (pipe_server(p, &a->server_config, &a->on_server) != 0)
-    return;
-  if (pipe_client(p, &a->client_config, &a->on_client) == 0) {
-    pipe_run(p);
-    begun(a, uvssh_auth_publickey(&begin(a)->req, &p->client.pub, "bob",
-                                  a->user_key, app_done));
-    pipe_run(p);
-    script_command(a);
-    script_echo(a);
-    (void) uvssh_session_disconnect(&p->client.pub, 11, "bye");
-    pipe_finish(p);
-    pipe_release_jobs(p);
-    CHECK_EQ(p->client.started, 1);
-    CHECK_EQ(p->client.closes, 1);
-    CHECK_EQ(p->server.closes, 1);
-    script_over(a);
-  } else {
-    uvssh_session_close(&p->server.pub);
-    pipe_run(p);
-    CHECK_EQ(p->server.closes, 1);
   }
 }

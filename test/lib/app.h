@@ -12,7 +12,7 @@
  *
  * A test changes the configs and the handlers before app_login(), and the
  * `say` members at any time. app_script() is a whole session, for those who
- * disturb it. What is sent with app_pattern() is checked byte
+ * disturb it (app_script.c). What is sent with app_pattern() is checked byte
  * for byte where it is read.
  */
 #ifndef APP_H
@@ -21,7 +21,7 @@
 #include "pipe.h"
 
 #define APP_CHANNELS 8
-#define APP_REQUESTS 16
+#define APP_REQUESTS 24
 
 enum say { SAY_YES, SAY_NO, SAY_NOTHING };
 
@@ -31,6 +31,11 @@ struct app_req {                   /* a request, and what became of it */
   const char* name;                /* NULL: not in the log */
   int done;
   int status;
+  int refused;                     /* by the call itself: it will not be done */
+  uint64_t begun;                  /* what its session had read when it began */
+  uint64_t heard;                  /* ... and when it was done, */
+  uint64_t said;                   /* what it had sealed then, */
+  unsigned stage;                  /* and where the script was */
 };
 
 struct app_channel {
@@ -40,6 +45,8 @@ struct app_channel {
   int in_use;
   int closes;
   int status;                      /* of on_close */
+  uint64_t heard;                  /* what its session had read by then, */
+  unsigned stage;                  /* and where the script was */
   size_t got[2];                   /* bytes read, by stream */
   int pattern;                     /* they are app_pattern()'s */
   char text[2][64];                /* the first of them */
@@ -64,6 +71,7 @@ struct app {
   enum say say_channel;
   enum say say_request;
   int read_served;                 /* served channels are read at once */
+  int partial;                     /* a password is half of a login */
   unsigned method;                 /* UVSSH_AUTH_*: how to log in */
   uvssh_key_t* user_key;
   uvssh_reply_t auth_reply;        /* the last one */
@@ -77,10 +85,16 @@ struct app {
   struct app_channel asked[APP_CHANNELS];
   struct app_req login;
   int tolerant;                    /* calls may fail: it is disturbed */
+  unsigned refused;                /* ... and these have */
   /* At the start of every callback; or NULL. */
   void (*on_any)(struct app* a, uvssh_session_t* session,
                  uvssh_channel_t* channel);
   unsigned callbacks;              /* so far */
+  size_t unit;                     /* app_script() sends so many pieces of */
+                                   /* data for one; 0: 1000 */
+  int patient;                     /* where bytes are lost it goes no */
+                                   /* further, nor says that it leaves */
+  unsigned stage;                  /* it is in; 0: not begun */
   struct app_req reqs[APP_REQUESTS];   /* of app_script() */
   unsigned req_count;
   void* data;                      /* the test's */
@@ -99,12 +113,19 @@ void app_attempt(struct app* a, const char* user);
 void app_login(struct app* a);
 /* Opens asked[i], which becomes served[i]; runs. */
 void app_channel(struct app* a, unsigned i);
-/* A session from the first byte to the last: a login by key, a command with
- * data both ways, an exchange of keys, an echo, the end. Sets `tolerant`; what
- * it asks for is in reqs. Then all must be over, and have completed once. */
+/* A session from the first byte to the last: a login by password and key, a
+ * command with data both ways, an exchange of keys from either side, an echo,
+ * the end. Sets `tolerant`; what it asks for is in reqs. Then all must be over,
+ * and have completed once. */
 void app_script(struct app* a);
+/* All of it was done, by either side. */
+int app_script_is_complete(const struct app* a);
+/* Back to before it, with key and configs as they are. */
+void app_script_again(struct app* a);
 /* Closes and frees. */
 void app_end(struct app* a);
+/* What it has read so far; 0: it is over. */
+uint64_t app_heard(const uvssh_session_t* session);
 struct app* app_of(const uvssh_session_t* session);
 
 void app_note(struct app* a, const char* format, ...)
@@ -114,6 +135,14 @@ void app_log_clear(struct app* a);
 /* A request that is noted; the name goes into the log when it is done. */
 uvssh_req_t* app_req(struct app* a, struct app_req* r, const char* name);
 void app_done(uvssh_req_t* req, int status);
+/* A call of the library came to this: 0, unless `tolerant`. */
+void app_tried(struct app* a, int err);
+/* A channel that is about to be; 's' or 'c', for its name. */
+void app_channel_begin(struct app* a,
+                       struct app_channel* ch,
+                       char role,
+                       unsigned i);
+void app_opened(uvssh_req_t* req, int status);
 
 /* Byte i of a stream, and n of them from i on. */
 uint8_t app_byte(size_t i);

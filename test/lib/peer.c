@@ -198,7 +198,7 @@ static void expect_init(struct peer* p) {
 
 void peer_make_reply(struct peer* p, struct buf* signature) {
   expect_init(p);
-  CHECK_EQ(uvssh__script_make_reply(&p->script, signature), 0);
+  CHECK_EQ(uvssh__script_make_signature(&p->script, signature), 0);
 }
 
 void peer_say_kex(struct peer* p) {

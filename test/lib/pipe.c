@@ -88,7 +88,7 @@ static void side_init(struct side* s, struct pipe* p, struct side* other) {
   memset(s, 0, sizeof(*s));
   s->pipe = p;
   s->other = other;
-  s->cut_at = UINT64_MAX;
+  s->cut_at = s->flip_at = UINT64_MAX;
 }
 
 void pipe_init(struct pipe* p) {
@@ -119,6 +119,8 @@ static void on_close(uvssh_session_t* pub, const uvssh_end_t* end) {
 
 static void side_close(struct side* s) {
   s->up = 0;
+  s->rest.len = 0;
+  s->rekeys = s->session.transport.rekeys;
   uvssh__session_closed(&s->session);
   CHECK_EQ(s->closes, 1);
   uvssh__session_free(&s->session);
@@ -237,15 +239,28 @@ static void lose(struct side* s, int status) {
     uvssh__session_lost(&s->session, status);
 }
 
-static void cut(struct side* s) {
-  s->is_cut = 1;
+/* What is on the way is lost. */
+static void swallow(struct side* s) {
+  s->swallowed += s->len - s->at;
   s->at = s->len = 0;
+}
+
+static void cut(struct side* s) {
+  int status = s->cut == CUT_RESET ? UV_ECONNRESET : UV_EOF;
+
+  s->is_cut = 1;
+  swallow(s);
   if (s->cut == CUT_SILENCE)
     return;
   s->told = 1;
-  lose(s->other, s->cut == CUT_EOF ? UV_EOF : UV_ECONNRESET);
-  if (s->cut == CUT_RESET)
-    lose(s, UV_ECONNRESET);
+  lose(s->other, status);
+  if (s->cut != CUT_EOF)
+    lose(s, status);
+}
+
+static int is_due(const struct side* s) {
+  return s->delivered >= s->cut_at && !s->is_cut && !s->stop &&
+         s->other->up && !s->other->scripted;
 }
 
 static size_t piece(struct side* s) {
@@ -271,12 +286,13 @@ static int deliver(struct side* s) {
     return 0;
   if (!to->up || s->is_cut) {
     n = s->len - s->at;
-    s->at = s->len = 0;
+    swallow(s);
     return n != 0;
   }
-  if (s->delivered >= s->cut_at) {
-    cut(s);
-    return 1;
+  if (is_due(s)) {
+    if (!s->cut_late)
+      cut(s);
+    return !s->cut_late;
   }
   n = piece(s);
   if (n == 0) {
@@ -291,6 +307,8 @@ static int deliver(struct side* s) {
   block = malloc(n);
   CHECK(block != NULL);
   memcpy(block, s->wire + s->at, n);
+  if (s->flip_at - s->delivered < n)
+    block[s->flip_at - s->delivered] ^= 1;
   s->at += n;
   s->delivered += n;
   uvssh__session_feed(&to->session, block, n);
@@ -301,6 +319,46 @@ static int deliver(struct side* s) {
 
 /* ---- turns --------------------------------------------------------------- */
 
+/* As lib/loop/attach.c does where a transport cannot. */
+static void write_fails(struct side* s, const uv_buf_t* buf) {
+  s->swallowed += buf->len;
+  s->owes = 0;
+  uvssh__session_unwritable(&s->session, UV_EPIPE, LAST_WORDS_MS);
+}
+
+static void put(struct side* s, const char* base, size_t n) {
+  if (s->is_cut)
+    s->swallowed += n;
+  else
+    pipe_inject(s, base, n);
+}
+
+/* What the transport does with one write. */
+static void write_one(struct side* s, uv_buf_t* buf) {
+  size_t n = buf->len;
+
+  s->owes = 1;
+  if (++s->writes == s->fault_at) {
+    s->fault_offset = s->sent;
+    if (s->fault == FAULT_FAILS) {
+      write_fails(s, buf);
+      return;
+    }
+    n = s->fault == FAULT_SHORT ? 1 : 0;
+    s->rest = uv_buf_init(buf->base + n, (unsigned) (buf->len - n));
+  }
+  s->sent += buf->len;
+  put(s, buf->base, n);
+}
+
+static int let_rest_go(struct side* s) {
+  if (s->rest.len == 0)
+    return 0;
+  put(s, s->rest.base, s->rest.len);
+  s->rest.len = 0;
+  return 1;
+}
+
 static void write_out(struct side* s) {
   size_t turn = 0;
   uv_buf_t buf;
@@ -309,10 +367,8 @@ static void write_out(struct side* s) {
          uvssh__session_output(&s->session, &buf)) {
     CHECK(buf.len != 0);
     turn += buf.len;
-    if (!s->is_cut)
-      pipe_inject(s, buf.base, buf.len);
-    s->owes = 1;
-    if (s->hold)
+    write_one(s, &buf);
+    if (!s->owes || s->hold || s->rest.len != 0)
       return;
     s->owes = 0;
     uvssh__session_wrote(&s->session);
@@ -323,7 +379,7 @@ static void write_out(struct side* s) {
 
 int pipe_turn(struct side* s) {
   struct session* session = &s->session;
-  int report = s->owes && !s->hold;
+  int report = s->owes && !s->hold && s->rest.len == 0;
 
   if (!s->up)
     return 0;
@@ -345,6 +401,22 @@ int pipe_turn(struct side* s) {
   return 1;
 }
 
+/* Nothing moves: what waited for that. */
+static int last_resort(struct pipe* p) {
+  struct side* sides[] = { &p->server, &p->client };
+  unsigned i;
+
+  for (i = 0; i < ARRAY_SIZE(sides); i++) {
+    if (let_rest_go(sides[i]))
+      return 1;
+    if (is_due(sides[i])) {
+      cut(sides[i]);
+      return 1;
+    }
+  }
+  return 0;
+}
+
 int pipe_step(struct pipe* p) {
   int moved = 0;
 
@@ -357,7 +429,7 @@ int pipe_step(struct pipe* p) {
   moved |= pipe_turn(&p->client);
   moved |= deliver(&p->server);
   moved |= deliver(&p->client);
-  return moved;
+  return moved || last_resort(p);
 }
 
 void pipe_run(struct pipe* p) {

@@ -27,9 +27,17 @@
 struct pipe;
 
 enum cut {                         /* what happens at side.cut_at */
-  CUT_EOF,
+  CUT_EOF,                         /* the other reads that; it may go on to */
+                                   /* send */
+  CUT_BOTH,                        /* both sides get UV_EOF */
   CUT_RESET,                       /* both sides get UV_ECONNRESET */
   CUT_SILENCE                      /* what comes later is lost */
+};
+
+enum fault {                       /* what happens to write number fault_at */
+  FAULT_SHORT,                     /* one byte goes; the rest of it, ... */
+  FAULT_HELD,                      /* ... or all, once nothing else moves */
+  FAULT_FAILS                      /* this and every later one: UV_EPIPE */
 };
 
 enum jobs {
@@ -68,7 +76,17 @@ struct side {                      /* one end */
   uint64_t delivered;
   uint64_t cut_at;                 /* UINT64_MAX: never */
   enum cut cut;
+  int cut_late;                    /* only once nothing else moves */
   int is_cut;
+  uint64_t swallowed;              /* sent, and will never arrive */
+  uint64_t flip_at;                /* this byte arrives changed; UINT64_MAX */
+  unsigned writes;                 /* the transport was given, so far */
+  unsigned fault_at;               /* 0: none of them */
+  enum fault fault;
+  uint64_t fault_offset;           /* what it had taken by then */
+  uint64_t rekeys;                 /* of a session that has closed */
+  uv_buf_t rest;                   /* of the write that was short or held */
+  uint64_t sent;                   /* bytes, in all writes */
   int told;                        /* the other knows that it has gone */
 };
 

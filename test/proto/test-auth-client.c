@@ -111,7 +111,7 @@ TEST(client_service_accept_for_something_else) {
   peer_end(p);
 }
 
-TEST(sec_22_pk_ok_for_another_key_or_algorithm) {
+TEST(lesson_22_pk_ok_for_another_key_or_algorithm) {
   struct peer* p = begin(UVSSH_AUTH_PUBLICKEY);
   unsigned i;
 

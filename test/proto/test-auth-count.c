@@ -7,7 +7,7 @@
 
 /* ---- time ---------------------------------------------------------------- */
 
-TEST(sec_85_refusals_leave_at_a_constant_time) {
+TEST(lesson_85_refusals_leave_at_a_constant_time) {
   struct peer* p = begin(SAY_NO);
 
   p->app->server_config.auth_tries = 20;
@@ -85,7 +85,7 @@ TEST(auth_question_expires) {
 
 /* ---- counts -------------------------------------------------------------- */
 
-TEST(sec_20_failures_are_counted) {
+TEST(lesson_20_failures_are_counted) {
   struct peer* p = peer_new(PEER_CLIENT);
 
   p->app->say_auth = SAY_NO;
@@ -107,7 +107,7 @@ TEST(sec_20_failures_are_counted) {
   peer_end(p);
 }
 
-TEST(sec_21_requests_of_any_outcome_are_counted) {
+TEST(lesson_21_requests_of_any_outcome_are_counted) {
   struct peer* p = begin(SAY_YES);
   unsigned i;
 

@@ -327,7 +327,7 @@ TEST(external_key_arguments) {
 
 /* ---- who asks for nothing ------------------------------------------------ */
 
-TEST(sec_29_trivial_login_is_told) {
+TEST(lesson_29_trivial_login_is_told) {
   struct peer* p = peer_new(PEER_SERVER);
   uvssh_session_info_t info;
 
@@ -346,7 +346,7 @@ TEST(sec_29_trivial_login_is_told) {
   peer_end(p);
 }
 
-TEST(sec_29_trivial_login_is_refused) {
+TEST(lesson_29_trivial_login_is_refused) {
   struct peer* p = peer_new(PEER_SERVER);
   uvssh_session_info_t info;
 

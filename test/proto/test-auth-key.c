@@ -7,7 +7,7 @@
 
 /* ---- keys ---------------------------------------------------------------- */
 
-TEST(sec_71_a_wrong_bit_in_a_users_signature) {
+TEST(lesson_71_a_wrong_bit_in_a_users_signature) {
   struct peer* p = peer_new(PEER_CLIENT);
   struct buf signature = { 0 };
   size_t len = 1;
@@ -61,7 +61,7 @@ static void key_refused(struct peer* p, int is_signed, const char* algorithm,
   failed(p, all, 0);
 }
 
-TEST(sec_73_75_76_algorithm_and_key_do_not_fit) {
+TEST(lesson_73_75_76_algorithm_and_key_do_not_fit) {
   static const char* const algorithms[] = { "", "ssh-rsa", "rsa-sha2-512",
                                             "ssh-ed25519 ", "ssh-ed25519\0x" };
   struct peer* p = peer_new(PEER_CLIENT);
@@ -113,7 +113,7 @@ static void write_request(struct peer* p, unsigned which) {
     wr_cstr(m, "signature");
 }
 
-TEST(sec_42_43_requests_cut_or_longer_by_a_byte) {
+TEST(lesson_42_43_requests_cut_or_longer_by_a_byte) {
   struct peer* p = peer_new(PEER_CLIENT);
   unsigned which;
   size_t n, len;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-TEST(sec_17_methods_that_are_not_there) {
+TEST(lesson_17_methods_that_are_not_there) {
   static char huge[30001];
   const char* names[] = { "", "hostbased", "keyboard-interactive",
                           "gssapi-with-mic", "gssapi-keyex", "NONE", "none ",
@@ -29,7 +29,7 @@ TEST(sec_17_methods_that_are_not_there) {
 }
 
 /* No callback: no. */
-TEST(sec_18_nobody_decides) {
+TEST(lesson_18_nobody_decides) {
   struct peer* p = peer_new(PEER_CLIENT);
 
   memset(&p->app->on_server, 0, sizeof(p->app->on_server));
@@ -123,7 +123,7 @@ TEST(auth_two_factors) {
   peer_end(p);
 }
 
-TEST(sec_24_another_user_begins_anew) {
+TEST(lesson_24_another_user_begins_anew) {
   struct peer* p = begin_plan();
 
   plan.next = UVSSH_AUTH_PUBLICKEY;
@@ -145,7 +145,7 @@ TEST(sec_24_another_user_begins_anew) {
   peer_end(p);
 }
 
-TEST(sec_28_the_key_of_another_user_is_not_kept) {
+TEST(lesson_28_the_key_of_another_user_is_not_kept) {
   struct peer* p = begin_plan();
 
   plan.next = UVSSH_AUTH_PASSWORD;
@@ -158,7 +158,7 @@ TEST(sec_28_the_key_of_another_user_is_not_kept) {
   peer_end(p);
 }
 
-TEST(sec_32_password_change_asked_for_and_not) {
+TEST(lesson_32_password_change_asked_for_and_not) {
   struct peer* p = begin_plan();
 
   change(p, "bob", "right");
@@ -181,7 +181,7 @@ TEST(sec_32_password_change_asked_for_and_not) {
   peer_end(p);
 }
 
-TEST(sec_22_23_probe_one_key_and_sign_with_another) {
+TEST(lesson_22_23_probe_one_key_and_sign_with_another) {
   struct peer* p = begin_plan();
   uvssh_key_t* other;
 

@@ -87,7 +87,7 @@ TEST(end_of_a_session_as_it_is_told) {
   pipe_run(&p->app->pipe);
   CHECK_EQ(write.status, UV_EOF);
   CHECK_EQ(global.status, UV_EOF);
-  CHECK_EQ(p->app->served[0].end, UV_EOF);
+  CHECK_EQ(p->app->served[0].end, UV_ECONNRESET);  /* not the peer's EOF */
   CHECK_EQ(p->app->served[0].status, UV_EOF);
   CHECK(strstr(p->app->log, "s0 closed UV_EOF; server closed UV_EOF; ") !=
         NULL);
@@ -129,7 +129,7 @@ TEST(close_of_a_session_still_answers_inside) {
 }
 
 /* Escaped, and cut. */
-TEST(sec_105_text_of_disconnect_is_harmless) {
+TEST(lesson_105_text_of_disconnect_is_harmless) {
   uint32_t id;
   struct peer* p = begin(100, &id);
   char text[2000];

@@ -18,7 +18,7 @@ static void ext_refused(struct peer* p) {
   peer_reach_service(p);
 }
 
-TEST(sec_44_45_extension_counts) {
+TEST(lesson_44_45_extension_counts) {
   static const enum role roles[] = { PEER_CLIENT, PEER_SERVER };
   struct peer* p;
   struct buf* m;
@@ -50,7 +50,7 @@ TEST(sec_44_45_extension_counts) {
   }
 }
 
-TEST(sec_8_ext_info_only_once_and_only_first) {
+TEST(lesson_8_ext_info_only_once_and_only_first) {
   struct peer* p = peer_new(PEER_CLIENT);
 
   peer_open(p);

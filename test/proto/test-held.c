@@ -30,7 +30,9 @@ static void leave(struct peer* p, enum left how, uint32_t id) {
 }
 
 static int end_of(enum left how) {
-  return how == LEFT_DISCONNECT ? UVSSH_EDISCONNECT : UV_EOF;
+  return how == LEFT_DISCONNECT ? UVSSH_EDISCONNECT
+         : how == LEFT_LOST     ? UV_ECONNRESET
+                                : UV_EOF;
 }
 
 /* Reading had begun, and is stopped: what is held outlives the peer. */

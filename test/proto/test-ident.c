@@ -45,7 +45,7 @@ static char* repeated(char* out, const char* start, char c, size_t len) {
   return out;
 }
 
-TEST(sec_60_ident_refused_by_server) {
+TEST(lesson_60_ident_refused_by_server) {
   struct peer* p = peer_new(PEER_CLIENT);
   char line[400];
 
@@ -70,7 +70,7 @@ TEST(sec_60_ident_refused_by_server) {
   peer_end(p);
 }
 
-TEST(sec_60_ident_accepted_by_server) {
+TEST(lesson_60_ident_accepted_by_server) {
   struct peer* p = peer_new(PEER_CLIENT);
   char line[400];
 
@@ -80,7 +80,7 @@ TEST(sec_60_ident_accepted_by_server) {
   peer_end(p);
 }
 
-TEST(sec_60_ident_with_a_lone_line_feed) {
+TEST(lesson_60_ident_with_a_lone_line_feed) {
   struct peer* p = peer_new(PEER_CLIENT);
 
   peer_open(p);
@@ -92,7 +92,7 @@ TEST(sec_60_ident_with_a_lone_line_feed) {
   peer_end(p);
 }
 
-TEST(sec_60_ident_refused_by_client) {
+TEST(lesson_60_ident_refused_by_client) {
   struct peer* p = peer_new(PEER_SERVER);
   char line[400];
 
@@ -107,7 +107,7 @@ TEST(sec_60_ident_refused_by_client) {
   peer_end(p);
 }
 
-TEST(sec_60_ident_accepted_by_client) {
+TEST(lesson_60_ident_accepted_by_client) {
   struct peer* p = peer_new(PEER_SERVER);
 
   accepted(p, "", "SSH-2.0-x");
@@ -116,7 +116,7 @@ TEST(sec_60_ident_accepted_by_client) {
   peer_end(p);
 }
 
-TEST(sec_60_lines_before_a_servers_ident_are_limited) {
+TEST(lesson_60_lines_before_a_servers_ident_are_limited) {
   struct peer* p = peer_new(PEER_SERVER);
   char* lines = malloc(10000);
 
@@ -126,7 +126,7 @@ TEST(sec_60_lines_before_a_servers_ident_are_limited) {
   refused(p, lines, 1025);
   lines[1024] = '\0';
   accepted(p, lines, "SSH-2.0-x");
-  memset(lines, 'x', 8192);
+  memset(lines, 'x', 8193);
   refused(p, lines, 8193);
   strcpy(lines + 8191, "\n");
   accepted(p, lines, "SSH-2.0-x");
@@ -134,7 +134,7 @@ TEST(sec_60_lines_before_a_servers_ident_are_limited) {
   peer_end(p);
 }
 
-TEST(sec_60_a_line_without_end_is_refused_while_it_grows) {
+TEST(lesson_60_a_line_without_end_is_refused_while_it_grows) {
   struct peer* p = peer_new(PEER_CLIENT);
   char block[1000];
   unsigned i;

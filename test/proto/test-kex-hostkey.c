@@ -59,11 +59,11 @@ static void values_refused(enum role role) {
   peer_end(p);
 }
 
-TEST(sec_62_63_public_value_refused_by_server) {
+TEST(lesson_62_63_public_value_refused_by_server) {
   values_refused(PEER_CLIENT);
 }
 
-TEST(sec_62_63_public_value_refused_by_client) {
+TEST(lesson_62_63_public_value_refused_by_client) {
   values_refused(PEER_SERVER);
 }
 
@@ -92,7 +92,7 @@ static void until_reply(struct peer* p, struct buf* signature) {
   peer_make_reply(p, signature);
 }
 
-TEST(sec_71_72_a_wrong_bit_in_the_hosts_signature) {
+TEST(lesson_71_72_a_wrong_bit_in_the_hosts_signature) {
   struct peer* p = peer_new(PEER_SERVER);
   struct buf signature = { 0 };
   size_t n;
@@ -115,7 +115,7 @@ TEST(sec_71_72_a_wrong_bit_in_the_hosts_signature) {
   peer_end(p);
 }
 
-TEST(sec_73_75_host_key_blobs) {
+TEST(lesson_73_75_host_key_blobs) {
   struct peer* p = peer_new(PEER_SERVER);
   struct buf signature = { 0 };
   size_t n;
@@ -163,7 +163,7 @@ TEST(host_key_refused_or_nobody_asked) {
 }
 
 /* Nothing is sent and nothing read while a person thinks, for however long. */
-TEST(sec_5_nothing_leaves_before_the_host_key_is_accepted) {
+TEST(lesson_5_nothing_leaves_before_the_host_key_is_accepted) {
   struct peer* p = peer_new(PEER_SERVER);
   uvssh_reply_t reply;
 

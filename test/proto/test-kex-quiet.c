@@ -47,12 +47,12 @@ static void quiet_server(enum jobs jobs) {
   peer_end(p);
 }
 
-TEST(sec_87_nothing_but_the_exchange_leaves_a_server) {
+TEST(lesson_87_nothing_but_the_exchange_leaves_a_server) {
   quiet_server(JOBS_NOW);
   quiet_server(JOBS_LATER);
 }
 
-TEST(sec_87_nothing_but_the_exchange_leaves_a_client) {
+TEST(lesson_87_nothing_but_the_exchange_leaves_a_client) {
   struct peer* p = peer_new(PEER_SERVER);
   uvssh_session_request_t what = { .type = UVSSH_GLOBAL_OTHER, .name = "g@y" };
   struct app_req req;
@@ -79,7 +79,7 @@ TEST(sec_87_nothing_but_the_exchange_leaves_a_client) {
 }
 
 /* Replies that we owe wait in a queue with an end. */
-TEST(sec_87_deferred_replies_are_limited) {
+TEST(lesson_87_deferred_replies_are_limited) {
   struct peer* p = peer_new(PEER_CLIENT);
   unsigned i;
 
@@ -102,7 +102,7 @@ TEST(sec_87_deferred_replies_are_limited) {
   peer_end(p);
 }
 
-TEST(sec_87_a_user_who_asks_much_is_told_to_wait) {
+TEST(lesson_87_a_user_who_asks_much_is_told_to_wait) {
   struct peer* p = peer_new(PEER_CLIENT);
   uvssh_session_request_t what = { .type = UVSSH_GLOBAL_OTHER, .name = "g@y" };
   unsigned i;
@@ -125,7 +125,7 @@ TEST(sec_87_a_user_who_asks_much_is_told_to_wait) {
 }
 
 /* By their size, too: his session does not end by it. */
-TEST(sec_87_a_user_who_asks_at_length_is_told_to_wait) {
+TEST(lesson_87_a_user_who_asks_at_length_is_told_to_wait) {
   static const uint8_t extra[32768];
   struct peer* p = peer_new(PEER_CLIENT);
   uvssh_session_request_t what = { .type = UVSSH_GLOBAL_OTHER, .name = "g@y",
@@ -157,7 +157,7 @@ TEST(sec_87_a_user_who_asks_at_length_is_told_to_wait) {
   peer_end(p);
 }
 
-TEST(sec_88_pings_during_an_exchange_cost_nothing) {
+TEST(lesson_88_pings_during_an_exchange_cost_nothing) {
   struct peer* p = peer_new(PEER_CLIENT);
   uint8_t data[256] = { 0 };
   size_t bytes;

@@ -31,7 +31,7 @@ static void begin(struct peer* p) {
   pipe_run(&p->app->pipe);
 }
 
-TEST(sec_42_43_kexinit_cut_or_longer_by_a_byte) {
+TEST(lesson_42_43_kexinit_cut_or_longer_by_a_byte) {
   uint8_t payload[1000];
   struct peer* p;
   size_t i, n, len;
@@ -68,7 +68,7 @@ static void list_is(struct peer* p, unsigned list, const char* text, int status,
   peer_again(p);
 }
 
-TEST(sec_58_lists_that_are_no_lists) {
+TEST(lesson_58_lists_that_are_no_lists) {
   static char long_name[66], many[2 * 1025], big[16386], commas[16000];
   const char* bad[] = { ",", ",a", "a,,b", "a,b,,", "a b", "a\tb", "a\x7f",
                         "\xc3\xa9", long_name, many, big, commas };
@@ -97,7 +97,7 @@ TEST(sec_58_lists_that_are_no_lists) {
 }
 
 /* The eight choices are independent: each alone can fail. */
-TEST(sec_81_nothing_in_common) {
+TEST(lesson_81_nothing_in_common) {
   static const char* const others[] = { "", "none", "x@example.com",
                                         "kex-strict-c,ext-info-c" };
   struct peer* p;
@@ -183,7 +183,7 @@ static const char other_kex[] =
     "ecdh-sha2-nistp256,curve25519-sha256";
 static const char other_hostkey[] = "rsa-sha2-512,ssh-ed25519";
 
-TEST(sec_14_wrong_guess_at_first_and_later) {
+TEST(lesson_14_wrong_guess_at_first_and_later) {
   struct peer* p;
   size_t i;
 
@@ -208,7 +208,7 @@ TEST(sec_14_wrong_guess_at_first_and_later) {
   }
 }
 
-TEST(sec_14_right_guess_is_not_skipped) {
+TEST(lesson_14_right_guess_is_not_skipped) {
   struct peer* p = peer_new(PEER_CLIENT);
 
   p->follows = 1;
@@ -234,7 +234,7 @@ TEST(sec_14_right_guess_is_not_skipped) {
   peer_end(p);
 }
 
-TEST(sec_14_only_one_message_is_skipped) {
+TEST(lesson_14_only_one_message_is_skipped) {
   struct peer* p;
   size_t i;
 
@@ -257,7 +257,7 @@ TEST(sec_14_only_one_message_is_skipped) {
 
 /* No packet follows although one was announced: what comes must be a message
  * of the method all the same. */
-TEST(sec_14_announced_guess_that_is_something_else) {
+TEST(lesson_14_announced_guess_that_is_something_else) {
   struct peer* p = peer_new(PEER_CLIENT);
 
   p->lists[LIST_KEX] = other_kex;
@@ -270,7 +270,7 @@ TEST(sec_14_announced_guess_that_is_something_else) {
   peer_end(p);
 }
 
-TEST(sec_15_thousand_wrong_guesses_and_the_heap_is_flat) {
+TEST(lesson_15_thousand_wrong_guesses_and_the_heap_is_flat) {
   struct peer* p = peer_new(PEER_CLIENT);
   size_t bytes = 0;
   unsigned i;
@@ -306,7 +306,7 @@ static int strict_with(struct peer* p, enum strict strict, const char* cipher) {
   return info.strict;
 }
 
-TEST(sec_9_strict_in_either_spelling) {
+TEST(lesson_9_strict_in_either_spelling) {
   static const char chacha[] = "chacha20-poly1305@openssh.com";
   static const char gcm[] = "aes256-gcm@openssh.com";
   struct peer* p;
@@ -324,7 +324,7 @@ TEST(sec_9_strict_in_either_spelling) {
   }
 }
 
-TEST(sec_9_the_other_roles_mark_is_none) {
+TEST(lesson_9_the_other_roles_mark_is_none) {
   struct peer* p = peer_new(PEER_CLIENT);
   uvssh_session_info_t info;
 
@@ -339,7 +339,7 @@ TEST(sec_9_the_other_roles_mark_is_none) {
   peer_end(p);
 }
 
-TEST(sec_9_require_strict) {
+TEST(lesson_9_require_strict) {
   struct peer* p;
   size_t i;
 
@@ -361,7 +361,7 @@ TEST(sec_9_require_strict) {
 
 /* Paramiko (3.4 to 3.5 were seen) goes by the last mark, and knows only the
  * older name of it. */
-TEST(sec_9_the_older_mark_is_last) {
+TEST(lesson_9_the_older_mark_is_last) {
   static const char* const last[] = { ",kex-strict-s-v00@openssh.com",
                                       ",kex-strict-c-v00@openssh.com" };
   struct peer* p;
@@ -385,7 +385,7 @@ TEST(sec_9_the_older_mark_is_last) {
 }
 
 /* Marks in a later KEXINIT mean nothing. */
-TEST(sec_9_marks_in_a_later_kexinit) {
+TEST(lesson_9_marks_in_a_later_kexinit) {
   struct peer* p;
   size_t i;
 

@@ -90,7 +90,7 @@ static void on_log(void* arg, uvssh_log_level level,
 }
 
 /* The loudest log changes nothing, tells no password, and is one line a call. */
-TEST(sec_56_105_log_at_its_loudest) {
+TEST(lesson_56_105_log_at_its_loudest) {
   struct app* a;
   size_t m;
 

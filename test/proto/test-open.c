@@ -235,7 +235,7 @@ TEST(open_question_expires) {
   peer_end(p);
 }
 
-TEST(sec_93_open_limit) {
+TEST(lesson_93_open_limit) {
   struct peer* p = peer_new(PEER_CLIENT);
   uint32_t id;
   unsigned i;
@@ -263,7 +263,7 @@ TEST(sec_93_open_limit) {
   peer_end(p);
 }
 
-TEST(sec_90_rejected_opens_cost_nothing) {
+TEST(lesson_90_rejected_opens_cost_nothing) {
   struct peer* p = begin(SAY_YES);
   size_t bytes = 0;
   uint32_t i;
@@ -286,7 +286,7 @@ TEST(sec_90_rejected_opens_cost_nothing) {
   peer_end(p);
 }
 
-TEST(sec_92_channel_numbers_are_never_used_again) {
+TEST(lesson_92_channel_numbers_are_never_used_again) {
   struct peer* p = begin(SAY_YES);
   struct buf* m;
   size_t bytes = 0;
@@ -322,7 +322,7 @@ TEST(sec_92_channel_numbers_are_never_used_again) {
   peer_end(p);
 }
 
-TEST(sec_91_messages_for_numbers_that_never_were) {
+TEST(lesson_91_messages_for_numbers_that_never_were) {
   struct peer* p = peer_new(PEER_CLIENT);
   struct buf* m;
   uint32_t k, i;

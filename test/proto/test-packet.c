@@ -57,7 +57,7 @@ static void length_refused(struct peer* p, const struct mode* mode,
   peer_again(p);
 }
 
-TEST(sec_34_packet_length) {
+TEST(lesson_34_packet_length) {
   static const uint32_t big[] = {
     34999, 35000, 35001, 262143, 262144, 262145, 0x7fffffff, 0x80000000,
     0x80000001
@@ -82,7 +82,7 @@ TEST(sec_34_packet_length) {
 
 /* The largest that may be is waited for, the next one is not; before login and
  * after it. */
-TEST(sec_34_40_the_largest_packet) {
+TEST(lesson_34_40_the_largest_packet) {
   struct peer* p;
   uint32_t length;
   size_t before;
@@ -121,7 +121,7 @@ TEST(sec_34_40_the_largest_packet) {
 }
 
 /* Its tag is right, and yet it is too short to be a packet, or says nothing. */
-TEST(sec_35_36_38_short_packets_with_a_right_tag) {
+TEST(lesson_35_36_38_short_packets_with_a_right_tag) {
   struct peer* p;
   struct odd odd;
   unsigned n;
@@ -144,7 +144,7 @@ TEST(sec_35_36_38_short_packets_with_a_right_tag) {
   }
 }
 
-TEST(sec_36_38_39_padding_length) {
+TEST(lesson_36_38_39_padding_length) {
   static const unsigned wrong[] = { 0, 1, 2, 3, 254, 255 };
   struct peer* p;
   struct odd odd;
@@ -183,7 +183,7 @@ TEST(sec_36_38_39_padding_length) {
 }
 
 /* One wrong bit anywhere: nothing of the packet is believed. */
-TEST(sec_83_a_wrong_bit_at_each_byte) {
+TEST(lesson_83_a_wrong_bit_at_each_byte) {
   static const uint8_t junk[1000];
   struct peer* p;
   struct odd odd;

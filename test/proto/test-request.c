@@ -141,7 +141,7 @@ TEST(request_unanswered_ones_are_limited) {
 }
 
 /* Every kind, cut at each byte and longer by some. */
-TEST(sec_42_43_53_57_requests_cut_or_longer_by_a_byte) {
+TEST(lesson_42_43_53_57_requests_cut_or_longer_by_a_byte) {
   static const struct { const char* name; const char* body; size_t len; }
   kinds[] = {
     { "pty-req", "\0\0\0\2vt\0\0\0\120\0\0\0\30\0\0\0\0\0\0\0\0"
@@ -204,7 +204,7 @@ static void on_pty(uvssh_channel_t* channel, const uvssh_channel_request_t* ask,
   CHECK_EQ(uvssh_reply_accept(reply), 0);
 }
 
-TEST(sec_53_terminal_modes) {
+TEST(lesson_53_terminal_modes) {
   struct peer* p = peer_new(PEER_CLIENT);
   struct buf b = { 0 };
   uint32_t value = 7;

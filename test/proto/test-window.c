@@ -25,7 +25,7 @@ static void send_all(struct peer* p, uint32_t id, size_t n) {
   }
 }
 
-TEST(sec_50_52_the_window_to_the_byte) {
+TEST(lesson_50_52_the_window_to_the_byte) {
   static const uint32_t windows[] = { 1024, 40000, 65536 };
   struct peer* p;
   uint32_t id;
@@ -66,7 +66,7 @@ static void too_much(uint8_t number, size_t len) {
   peer_end(p);
 }
 
-TEST(sec_52_the_largest_message_to_the_byte) {
+TEST(lesson_52_the_largest_message_to_the_byte) {
   too_much(MSG_CHANNEL_DATA, 32768);
   too_much(MSG_CHANNEL_DATA, 32769);
   too_much(MSG_CHANNEL_EXTENDED_DATA, 32768);
@@ -94,7 +94,7 @@ TEST(window_a_smaller_packet_size_is_for_later_channels) {
   peer_end(p);
 }
 
-TEST(sec_49_window_adjust_overflow) {
+TEST(lesson_49_window_adjust_overflow) {
   struct peer* p = begin(65536, 0);
   uint32_t id = peer_channel(p, 7, 1);
 
@@ -113,7 +113,7 @@ TEST(sec_49_window_adjust_overflow) {
   peer_end(p);
 }
 
-TEST(sec_51_small_maximum_packets) {
+TEST(lesson_51_small_maximum_packets) {
   static const uint32_t sizes[] = { 0, 1, 8, 9, 0xffffffff };
   struct peer* p;
   struct buf* m;
@@ -229,7 +229,7 @@ TEST(window_may_be_changed_for_one_channel) {
 
 /* Data of a type that nobody knows is dropped, and does not use up the
  * window. */
-TEST(sec_95_unknown_extended_data) {
+TEST(lesson_95_unknown_extended_data) {
   static const uint32_t types[] = { 0, 2, 0xffffffff };
   struct peer* p = begin(65536, 1);
   uint32_t id = peer_channel(p, 7, 1000);
