@@ -32,7 +32,7 @@ int uvssh__file_read(int file, struct buf* text, size_t max) {
       text->len += (size_t) n;
     if (text->len > max)
       return UV_EFBIG;
-  } while (n > 0);
+  } while (n > 0 || n == UV_EINTR);  /* libuv asks again for all but reads */
   return n;
 }
 
