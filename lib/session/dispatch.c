@@ -2,7 +2,7 @@
  *
  * A row names the states in which a server, and in which a client, may receive
  * the message; anywhere else it ends the session. Handlers never test the
- * state. The table is checked against the oracle by test/proto. */
+ * state. The table is checked against the oracle by test/states. */
 #include "session/session.h"
 
 /* Sets of states. */

@@ -206,7 +206,8 @@ static enum verdict judge_key(uvssh_test_peer_t* peer,
                                           : uvssh_key_blob(login->key, &len);
 
   if (wanted != NULL &&
-      (blob.len != len || memcmp(blob.base, wanted, len) != 0))
+      (blob.base == NULL || blob.len != len ||
+       memcmp(blob.base, wanted, len) != 0))
     return REFUSED;
   if (has_signature)
     return LET_IN;

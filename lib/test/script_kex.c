@@ -39,7 +39,7 @@ static const char* default_list(const struct script* s,
                                 : "hmac-sha2-256";
 }
 
-int uvssh__script_say_kexinit(struct script* s) {
+int uvssh__script_make_kexinit(struct script* s) {
   struct buf* m = uvssh__script_message(s, MSG_KEXINIT);
   char kex[300];
   unsigned i;
@@ -56,7 +56,12 @@ int uvssh__script_say_kexinit(struct script* s) {
   wr_u32(m, 0);
   uvssh__buf_reset(&s->i_mine);
   wr_bytes(&s->i_mine, m->base, m->len);
-  return uvssh__script_send(s);
+  return m->bad || s->i_mine.bad ? UV_ENOMEM : 0;
+}
+
+int uvssh__script_say_kexinit(struct script* s) {
+  int err = uvssh__script_make_kexinit(s);
+  return err == 0 ? uvssh__script_send(s) : err;
 }
 
 void uvssh__script_hear_kexinit(struct script* s) {
@@ -144,7 +149,7 @@ static void keep(struct buf* b, str_t bytes) {
 
 /* ---- a client's half ----------------------------------------------------- */
 
-int uvssh__script_say_init(struct script* s) {
+int uvssh__script_make_init(struct script* s) {
   struct buf* m;
   int err;
 
@@ -154,7 +159,12 @@ int uvssh__script_say_init(struct script* s) {
     return err;
   m = uvssh__script_message(s, MSG_KEX_ECDH_INIT);
   wr_str(m, s->q_c.base, s->q_c.len);
-  return uvssh__script_send(s);
+  return m->bad ? UV_ENOMEM : 0;
+}
+
+int uvssh__script_say_init(struct script* s) {
+  int err = uvssh__script_make_init(s);
+  return err == 0 ? uvssh__script_send(s) : err;
 }
 
 /* By the algorithm that the signature names. */
@@ -195,7 +205,7 @@ int uvssh__script_hear_reply(struct script* s) {
 
 /* ---- a server's half ----------------------------------------------------- */
 
-int uvssh__script_make_reply(struct script* s, struct buf* signature) {
+int uvssh__script_make_signature(struct script* s, struct buf* signature) {
   str_t q_c = rd_str(&s->m);
   str_t blob;
   int err = rd_end(&s->m);
@@ -216,34 +226,43 @@ int uvssh__script_make_reply(struct script* s, struct buf* signature) {
                          s->h, 32, signature);
 }
 
-int uvssh__script_say_reply(struct script* s) {
+int uvssh__script_make_reply(struct script* s) {
   struct buf signature = { 0 };
   struct buf* m;
-  int err = uvssh__script_make_reply(s, &signature);
+  int err = uvssh__script_make_signature(s, &signature);
 
   if (err == 0) {
     m = uvssh__script_message(s, MSG_KEX_ECDH_REPLY);
     wr_str(m, s->k_s.base, s->k_s.len);
     wr_str(m, s->q_s.base, s->q_s.len);
     wr_str(m, signature.base, signature.len);
-    err = uvssh__script_send(s);
+    err = m->bad ? UV_ENOMEM : 0;
   }
   uvssh__buf_free(&signature);
   return err;
 }
 
+int uvssh__script_say_reply(struct script* s) {
+  int err = uvssh__script_make_reply(s);
+  return err == 0 ? uvssh__script_send(s) : err;
+}
+
 /* ---- NEWKEYS ------------------------------------------------------------- */
 
-int uvssh__script_say_newkeys(struct script* s) {
-  int err;
-
-  (void) uvssh__script_message(s, MSG_NEWKEYS);
-  err = uvssh__script_send(s);
+void uvssh__script_change_keys(struct script* s) {
   uvssh__keys_free(&s->out);
   s->out = s->next_out;
   memset(&s->next_out, 0, sizeof(s->next_out));
   if (s->is_strict)
     s->seq_out = 0;
   s->has_theirs = 0;
+}
+
+int uvssh__script_say_newkeys(struct script* s) {
+  int err;
+
+  (void) uvssh__script_message(s, MSG_NEWKEYS);
+  err = uvssh__script_send(s);
+  uvssh__script_change_keys(s);
   return err;
 }

@@ -161,17 +161,23 @@ int uvssh__script_take(struct script* s,
 
 /* ---- script_kex.c -------------------------------------------------------- */
 
-/* say: as above. hear: of the message that was taken last. */
+/* say: as above. make: only writes the message, into s->message. hear: of the
+ * message that was taken last. */
 int uvssh__script_say_ident(struct script* s) MUST_CHECK;
+int uvssh__script_make_kexinit(struct script* s) MUST_CHECK;
 int uvssh__script_say_kexinit(struct script* s) MUST_CHECK;
 void uvssh__script_hear_kexinit(struct script* s);
 /* A client's 30, and the answer with its signature checked. */
+int uvssh__script_make_init(struct script* s) MUST_CHECK;
 int uvssh__script_say_init(struct script* s) MUST_CHECK;
 int uvssh__script_hear_reply(struct script* s) MUST_CHECK;
-/* A server's: reads 30, makes the keys and signs; and says 31. */
-int uvssh__script_make_reply(struct script* s,
-                             struct buf* signature) MUST_CHECK;
+/* A server's: reads 30, makes the keys and signs; and 31. */
+int uvssh__script_make_signature(struct script* s,
+                                 struct buf* signature) MUST_CHECK;
+int uvssh__script_make_reply(struct script* s) MUST_CHECK;
 int uvssh__script_say_reply(struct script* s) MUST_CHECK;
+/* Behind our NEWKEYS. */
+void uvssh__script_change_keys(struct script* s);
 int uvssh__script_say_newkeys(struct script* s) MUST_CHECK;
 
 /* ---- peer.c, peer_say.c, peer_reach.c ------------------------------------ */

@@ -1,0 +1,46 @@
+/* oracle.h: which message is legal when, from whom: one table, written from the
+ * rules (RFC 4250 to 4254, 8308, the strict key exchange), not from
+ * lib/session/dispatch.c. test-states-matrix.c asks about every cell of it, and
+ * model.c stands on it.
+ *
+ *   D  the session ends, DISCONNECT says 2     7  ... says 7
+ *   C  it ends in silence                      U  UNIMPLEMENTED, it goes on
+ *   I  consumed in silence                     A  accepted
+ *   Q  waits for the verdict; one more: D      P  PONG
+ *   i  D where the exchange is strict, else I  u  D where it is, else U
+ *   E  accepted, when 52 follows
+ *
+ * Where a body is not right, A and most others become D: that is the model's
+ * part. Keyboard-interactive and group exchange are not built, so their states
+ * do not occur, and their messages are those of nobody.
+ */
+#ifndef ORACLE_H
+#define ORACLE_H
+
+#include "session/session.h"
+
+/* Who waits for what. A place with a small letter is a pause: a job is on the
+ * pool (p), or the user thinks about a host key (v); what comes there is not
+ * looked at before the place that follows it. */
+enum place {
+  S1, S2, S3, S4, S5, S6, S8, S9, S10, S11,
+  C1, C2, C3, C4, C5, C6N, C6P, C7, C8, C10, C11, C12, C13,
+  LOOKING,
+  S2p = LOOKING, S5p, S10p, C2p, C2v, C7p, C12p,
+  PLACES
+};
+
+extern const char* const place_names[PLACES];
+
+static inline int place_is_server(int place) {
+  return place <= S11 || (place >= S2p && place <= S10p);
+}
+
+/* What uvssh__session_state() says there. */
+enum state place_state(int place);
+/* The place where what came in a pause is looked at; any other: itself. */
+int place_behind(int place);
+/* One of the letters above. */
+char oracle_cell(int place, unsigned number);
+
+#endif
