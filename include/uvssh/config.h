@@ -48,6 +48,16 @@ typedef struct {
   unsigned source_prefix4;         /* bits of an IPv4 address that are a */
                                    /* source; 32 */
   unsigned source_prefix6;         /* the same for IPv6; 64 */
+  unsigned penalty_sources;        /* server: most sources that are noted for */
+                                   /* what follows; 65536; 0: none is */
+  uint64_t penalty_least_ms;       /* so much gathered shuts a source out, */
+                                   /* until it has run off; 15 s */
+  uint64_t penalty_most_ms;        /* and no more is gathered; 10 min */
+  uint64_t penalty_login_ms;       /* for a session that logged in wrongly, */
+                                   /* and in the end not at all; 5 s */
+  uint64_t penalty_silent_ms;      /* ... that left without trying; 1 s */
+  uint64_t penalty_timeout_ms;     /* ... that let a timeout pass; 10 s */
+  uint64_t penalty_protocol_ms;    /* ... that broke the protocol; 10 s */
   uint32_t handle_bytes;           /* most that the handles of a session have */
                                    /* to send and that has not left; 1 MiB */
   unsigned handle_messages;        /* most sends and posts of handles that */

@@ -17,7 +17,8 @@ struct uvssh_server_s {
 typedef void (*uvssh_server_cb)(uvssh_server_t* server);
 
 /* status 0: a connection waits for uvssh_server_accept(), which must come in
- * this callback. UV_ENOMEM, ...: one could not be taken; listening goes on.
+ * this callback; another session may have had to end for it, see
+ * preauth_total. UV_ENOMEM, ...: one could not be taken; listening goes on.
  * Without a descriptor left libuv closes what waits, mostly without a word. */
 typedef void (*uvssh_connection_cb)(uvssh_server_t* server, int status);
 

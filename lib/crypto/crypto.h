@@ -1,6 +1,6 @@
 /* crypto.h: algorithms as const objects, found by name in algo.c alone.
  *
- *   hash.c              sha256, sha512
+ *   hash.c              sha256, sha512; the hash of tables
  *   kex_x25519.c        curve25519-sha256 and its @libssh.org name
  *   cipher_chacha.c     chacha20-poly1305@openssh.com
  *   cipher_gcm.c        aes256-gcm@openssh.com
@@ -53,6 +53,13 @@ struct hash_alg {
 extern const struct hash_alg uvssh__sha256;
 extern const struct hash_alg uvssh__sha512;
 
+/* For tables whose keys a peer chooses: who does not know the secret cannot
+ * make two of them collide. */
+#define TABLE_SECRET 16
+uint64_t uvssh__table_hash(const uint8_t secret[TABLE_SECRET],
+                           const void* base,
+                           size_t len);
+
 /* ---- hmac_sha1.c --------------------------------------------------------- */
 
 #define HMAC_SHA1_SIZE 20
@@ -68,7 +75,8 @@ int uvssh__hmac_sha1(const uint8_t key[HMAC_SHA1_SIZE],
 
 enum cost {                        /* what a job of it costs */
   COST_LIGHT,                      /* tens of microseconds: may run inline */
-  COST_HEAVY                       /* always on the thread pool */
+  COST_HEAVY,                      /* always on the thread pool */
+  COSTS
 };
 
 /* K comes out encoded as it enters the hash: mpint, or string for hybrids.

@@ -3,6 +3,7 @@
 
 enum { SOFTWARE_MAX = 200, BANNER_MAX = 65536 };
 #define PACKETS_MAX ((uint64_t) 1 << 31)
+#define PENALTIES_MAX ((unsigned) 1 << 24)
 #define MS_MAX ((uint64_t) 1 << 40)
 
 void uvssh_config_init(uvssh_config_t* config) {
@@ -12,6 +13,13 @@ void uvssh_config_init(uvssh_config_t* config) {
     .preauth_per_source = 32,
     .source_prefix4 = 32,
     .source_prefix6 = 64,
+    .penalty_sources = 65536,
+    .penalty_least_ms = 15 * 1000,
+    .penalty_most_ms = 10 * 60 * 1000,
+    .penalty_login_ms = 5 * 1000,
+    .penalty_silent_ms = 1 * 1000,
+    .penalty_timeout_ms = 10 * 1000,
+    .penalty_protocol_ms = 10 * 1000,
     .log_level = UVSSH_LOG_ERROR,
     .auth_methods = UVSSH_AUTH_PUBLICKEY,
     .auth_tries = 6,
@@ -72,6 +80,13 @@ static int times_ok(const uvssh_config_t* c) {
          c->keepalive_ms < MS_MAX && c->rekey_ms < MS_MAX;
 }
 
+static int penalties_ok(const uvssh_config_t* c) {
+  return c->penalty_sources <= PENALTIES_MAX && c->penalty_most_ms < MS_MAX &&
+         c->penalty_least_ms <= c->penalty_most_ms &&
+         c->penalty_login_ms < MS_MAX && c->penalty_silent_ms < MS_MAX &&
+         c->penalty_timeout_ms < MS_MAX && c->penalty_protocol_ms < MS_MAX;
+}
+
 static int numbers_ok(const uvssh_config_t* c) {
   return c->packet_bytes >= 1024 && c->packet_bytes <= 32 * 1024 &&
          c->window_bytes >= 1024 && c->window_bytes <= INT32_MAX &&
@@ -88,7 +103,9 @@ int uvssh__config_check(const uvssh_config_t* c) {
     return UV_EINVAL;
   if (c->banner != NULL && strlen(c->banner) > BANNER_MAX / 2)
     return UV_EINVAL;
-  return lists_ok(c) && times_ok(c) && numbers_ok(c) ? 0 : UV_EINVAL;
+  return lists_ok(c) && times_ok(c) && numbers_ok(c) && penalties_ok(c)
+             ? 0
+             : UV_EINVAL;
 }
 
 /* The strings of a config, as a walk over their places. */
@@ -157,6 +174,13 @@ void uvssh__config_update(uvssh_config_t* config, const uvssh_config_t* in) {
   updated.preauth_per_source = config->preauth_per_source;
   updated.source_prefix4 = config->source_prefix4;
   updated.source_prefix6 = config->source_prefix6;
+  updated.penalty_sources = config->penalty_sources;
+  updated.penalty_least_ms = config->penalty_least_ms;
+  updated.penalty_most_ms = config->penalty_most_ms;
+  updated.penalty_login_ms = config->penalty_login_ms;
+  updated.penalty_silent_ms = config->penalty_silent_ms;
+  updated.penalty_timeout_ms = config->penalty_timeout_ms;
+  updated.penalty_protocol_ms = config->penalty_protocol_ms;
   updated.handle_bytes = config->handle_bytes;
   updated.handle_messages = config->handle_messages;
   updated.log_level = config->log_level;

@@ -28,18 +28,9 @@ static void on_wake(struct desk* desk) {
   uvssh__loop_wake(a->loop);
 }
 
-static unsigned source_hash(const struct attach* a) {
-  unsigned hash = 5381;
-  size_t i;
-
-  for (i = 0; i < sizeof(a->source.key); i++)
-    hash = hash * 33 + a->source.key[i];
-  return hash;
-}
-
 static int on_submit(struct desk* desk, struct job* job) {
   struct attach* a = attach_of_desk(desk);
-  return uvssh__work_submit(a->loop, job, source_hash(a));
+  return uvssh__work_submit(a->loop, job, a->source.key);
 }
 
 static uint64_t on_now(const struct desk* desk) {
@@ -108,6 +99,10 @@ static void note_peer(struct attach* a) {
   if (t->ops->peername != NULL &&
       t->ops->peername(t, (struct sockaddr*) &a->session.peer, &len) == 0)
     a->session.peer_len = len;
+  if (a->source.key[0] == 0 && a->session.peer_len != 0)
+    (void) uvssh__source_key(&a->session.desk.config,
+                             (struct sockaddr*) &a->session.peer,
+                             a->source.key);
 }
 
 void uvssh__attach_start(struct attach* a, uvssh_transport_t* transport) {
@@ -125,8 +120,10 @@ static void on_alarm_closed(struct alarm* alarm) {
   struct loop* loop = a->loop;
 
   uvssh__slots_enter(loop->slots);
-  if (server != NULL)
-    uvssh__limit_leave(server, &a->source);
+  if (server != NULL) {
+    uvssh__penalty_judge(server, a);
+    uvssh__limit_leave(&server->limit, &a->source);
+  }
   queue_remove(&a->of_server);
   if (a->handle != NULL)
     uvssh__handle_detach(a->handle);
@@ -240,9 +237,12 @@ static void write_out(struct attach* a) {
 }
 
 static void set_reading(struct attach* a) {
-  int wants = a->transport != NULL && uvssh__session_wants_input(&a->session);
+  int wants;
   int err;
 
+  if (a->transport == NULL)
+    return;
+  wants = uvssh__session_wants_input(&a->session);
   if (wants == a->reading)
     return;
   a->reading = wants;
@@ -265,6 +265,35 @@ static void arm(struct attach* a) {
     uvssh__alarm_start(&a->alarm, deadline);
 }
 
+/* ---- who else comes ------------------------------------------------------ */
+
+static enum place place_of(const struct session* s) {
+  if (s->ending > E_EMPTYING)
+    return PLACE_OVER;
+  if (s->transport.phase == T_IDENT)
+    return PLACE_IDENT;
+  if (s->transport.phase != T_READY)
+    return PLACE_KEX;
+  return queue_empty(&s->desk.questions) ? PLACE_AUTH : PLACE_ASKED;
+}
+
+static void note_place(struct attach* a) {
+  struct limit* l = &a->server->limit;
+
+  if (a->session.desk.logged_in)
+    uvssh__limit_leave(l, &a->source);
+  else
+    uvssh__limit_move(l, &a->source, place_of(&a->session));
+}
+
+/* What the transport does not take at once is not said. */
+void uvssh__attach_evict(struct attach* a) {
+  enter(a);
+  uvssh__session_crowded_out(&a->session);
+  write_out(a);
+  uvssh__session_drop(&a->session, UVSSH_ELIMIT);
+}
+
 /* ---- a turn -------------------------------------------------------------- */
 
 void uvssh__attach_turn(struct attach* a) {
@@ -282,8 +311,8 @@ void uvssh__attach_turn(struct attach* a) {
     uvssh__session_turn(s);
     write_out(a);
   } while (a->is_dirty && ++rounds < ROUNDS_MAX && a->turn_out < TURN_BYTES);
-  if (a->server != NULL && s->desk.logged_in)
-    uvssh__limit_leave(a->server, &a->source);
+  if (a->server != NULL)
+    note_place(a);
   set_reading(a);                  /* may bring bytes, or fail, at once */
   a->running = 0;
   if (a->is_dirty)

@@ -1,98 +1,189 @@
 /* limit.c: how many sessions may not be logged in yet, in all and from one
- * source: an IPv4 /32 and an IPv6 /64 unless set otherwise. What is no IP
- * address counts in all, not by source.
+ * source; and who goes when the house is full.
  *
- * The table holds an entry for each such session and no other, so it is
- * bounded by preauth_total. */
+ * Happy path: a session enters, moves from place to place as its login goes on,
+ * and leaves when it is logged in or closed.
+ * The house is full: the newcomer takes another one's. Whose session is over
+ * anyway goes first; then who has not said who he is, has not exchanged keys,
+ * tries to log in: the first of these places that holds more than a quarter of
+ * the house. Who is being judged by the user goes only where such are more than
+ * half of it. In a place, one of the source that has most there goes, and of
+ * these who has been there longest.
+ * Failures: one source has too many; no memory.
+ *
+ * So who moves on is safe in each place for as long as a quarter of the house
+ * takes to come in behind him: docs/design/decisions.md, "A full house".
+ * The work for a newcomer does not depend on how many there are: the sessions
+ * of a source in a place are a crowd, and crowds of equal size have a list.
+ *
+ * Never: closes anybody itself. What is no IP address is a source of its own,
+ * and counts in all, not by source. */
 #include "loop/loop.h"
 
-static void mask(uint8_t* key, size_t len, unsigned bits) {
-  size_t i;
-  unsigned keep;
+struct crowd {                     /* those of one source in one place */
+  struct queue link;               /* of limit->rank */
+  struct queue members;            /* struct source, as they came here */
+  unsigned count;
+};
 
-  for (i = 0; i < len; i++) {
-    keep = bits > i * 8 ? bits - (unsigned) (i * 8) : 0;
-    if (keep < 8)
-      key[i] = (uint8_t) (key[i] & (0xff00u >> keep));
+struct origin {                    /* one source, while it has somebody here */
+  struct node node;                /* first */
+  unsigned count;
+  struct crowd crowd[PLACES];
+};
+
+void uvssh__limit_init(struct limit* l) {
+  unsigned i, k;
+
+  memset(l, 0, sizeof(*l));
+  uvssh__sources_init(&l->origins);
+  for (i = 0; i < PLACES; i++)
+    for (k = 0; k < RANKS; k++)
+      queue_init(&l->rank[i][k]);
+}
+
+/* Nobody is in it any more. */
+void uvssh__limit_free(struct limit* l) {
+  uvssh__sources_free(&l->origins);
+}
+
+/* ---- places -------------------------------------------------------------- */
+
+static void crowd_rank(struct limit* l, struct crowd* c, unsigned place) {
+  unsigned rank = c->count < RANKS ? c->count : RANKS;
+
+  queue_remove(&c->link);
+  if (rank != 0)
+    queue_push(&l->rank[place][rank - 1], &c->link);
+}
+
+static void take_place(struct limit* l, struct source* s, enum place place) {
+  struct crowd* c = &s->origin->crowd[place];
+
+  s->place = place;
+  queue_push(&c->members, &s->link);
+  c->count++;
+  l->in_place[place]++;
+  crowd_rank(l, c, place);
+}
+
+static void give_place(struct limit* l, struct source* s) {
+  struct crowd* c = &s->origin->crowd[s->place];
+
+  queue_remove(&s->link);
+  c->count--;
+  l->in_place[s->place]--;
+  crowd_rank(l, c, s->place);
+}
+
+void uvssh__limit_move(struct limit* l, struct source* s, enum place place) {
+  if (s->origin == NULL || s->place == place)
+    return;
+  give_place(l, s);
+  take_place(l, s, place);
+}
+
+/* ---- a full house -------------------------------------------------------- */
+
+static int is_over_quarter(const struct limit* l,
+                           enum place place,
+                           unsigned total) {
+  return l->in_place[place] > total / 4 + (total % 4 != 0);
+}
+
+static enum place place_to_clear(const struct limit* l, unsigned total) {
+  unsigned place;
+
+  if (l->in_place[PLACE_OVER] != 0)
+    return PLACE_OVER;
+  for (place = PLACE_IDENT; place <= PLACE_AUTH; place++)
+    if (is_over_quarter(l, (enum place) place, total))
+      return (enum place) place;
+  if (l->in_place[PLACE_ASKED] > total / 2)
+    return PLACE_ASKED;
+  place = PLACE_AUTH;              /* nobody's turn: who is furthest */
+  while (l->in_place[place] == 0)
+    place = place == PLACE_IDENT ? PLACE_ASKED : place - 1;
+  return (enum place) place;
+}
+
+/* Somebody is there. */
+static struct source* least_deserving(struct limit* l, unsigned total) {
+  enum place place = place_to_clear(l, total);
+  unsigned rank = RANKS;
+  struct crowd* c;
+
+  while (queue_empty(&l->rank[place][rank - 1])) {
+    l->origins.looked++;
+    rank--;
   }
+  c = CONTAINER_OF(l->rank[place][rank - 1].next, struct crowd, link);
+  return CONTAINER_OF(c->members.next, struct source, link);
 }
 
-/* An IPv4 address inside IPv6 is the same source as the address itself. */
-static int fill_key(const uvssh_config_t* c,
-                    const struct sockaddr* peer,
-                    uint8_t key[17]) {
-  static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255 };
-  const struct sockaddr_in6* six = (const struct sockaddr_in6*) (const void*)
-      peer;
-  const struct sockaddr_in* four = (const struct sockaddr_in*) (const void*)
-      peer;
+/* ---- in and out ---------------------------------------------------------- */
 
-  memset(key, 0, 17);
-  if (peer == NULL)
-    return 0;
-  if (peer->sa_family == AF_INET) {
-    memcpy(key + 1, &four->sin_addr, 4);
-  } else if (peer->sa_family == AF_INET6 &&
-             memcmp(&six->sin6_addr, mapped, sizeof(mapped)) == 0) {
-    memcpy(key + 1, (const uint8_t*) &six->sin6_addr + 12, 4);
-  } else if (peer->sa_family == AF_INET6) {
-    key[0] = 6;
-    memcpy(key + 1, &six->sin6_addr, 16);
-    mask(key + 1, 16, c->source_prefix6);
-    return 1;
-  } else {
-    return 0;
+static struct origin* origin_new(struct limit* l,
+                                 const uint8_t key[SOURCE_KEY]) {
+  struct origin* o = (struct origin*) uvssh__calloc(1, sizeof(*o));
+  unsigned i;
+
+  if (o == NULL)
+    return NULL;
+  for (i = 0; i < PLACES; i++) {
+    queue_init(&o->crowd[i].link);
+    queue_init(&o->crowd[i].members);
   }
-  key[0] = 4;
-  mask(key + 1, 4, c->source_prefix4);
-  return 1;
-}
-
-static struct queue* bucket_of(struct server* server, const uint8_t key[17]) {
-  unsigned hash = 5381;
-  size_t i;
-
-  for (i = 0; i < 17; i++)
-    hash = hash * 33 + key[i];
-  return &server->sources[hash % SOURCES];
-}
-
-static unsigned count(const struct queue* bucket, const uint8_t key[17]) {
-  const struct queue* at;
-  const struct source* s;
-  unsigned n = 0;
-
-  for (at = bucket->next; at != bucket; at = at->next) {
-    s = CONTAINER_OF(at, struct source, link);
-    n += memcmp(s->key, key, 17) == 0;
+  if (uvssh__sources_add(&l->origins, &o->node, key) != 0) {
+    uvssh__free(o);
+    return NULL;
   }
-  return n;
+  return o;
 }
 
-int uvssh__limit_enter(struct server* server,
-                       struct source* source,
-                       const struct sockaddr* peer) {
-  const uvssh_config_t* c = &server->config;
-  struct queue* bucket;
+static void name_it(struct limit* l, uint8_t key[SOURCE_KEY]) {
+  l->nameless++;
+  memcpy(key + 1, &l->nameless, sizeof(l->nameless));
+}
 
-  if (c->preauth_total != 0 && server->preauth >= c->preauth_total)
+int uvssh__limit_enter(struct limit* l,
+                       const uvssh_config_t* config,
+                       struct source* s,
+                       struct source** out) {
+  unsigned most = config->preauth_per_source;
+  struct origin* o;
+
+  *out = NULL;
+  if (s->key[0] == 0)
+    name_it(l, s->key);
+  o = (struct origin*) uvssh__sources_find(&l->origins, s->key);
+  if (o != NULL && most != 0 && o->count >= most)
     return UVSSH_ELIMIT;
-  if (fill_key(c, peer, source->key)) {
-    bucket = bucket_of(server, source->key);
-    if (c->preauth_per_source != 0 &&
-        count(bucket, source->key) >= c->preauth_per_source)
-      return UVSSH_ELIMIT;
-    queue_push(bucket, &source->link);
+  if (o == NULL)
+    o = origin_new(l, s->key);
+  if (o == NULL)
+    return UV_ENOMEM;
+  o->count++;                      /* the one who goes may be its last one */
+  if (config->preauth_total != 0 && l->count >= config->preauth_total) {
+    *out = least_deserving(l, config->preauth_total);
+    uvssh__limit_leave(l, *out);
   }
-  source->counted = 1;
-  server->preauth++;
+  s->origin = o;
+  l->count++;
+  take_place(l, s, PLACE_IDENT);
   return 0;
 }
 
-void uvssh__limit_leave(struct server* server, struct source* source) {
-  if (!source->counted)
+void uvssh__limit_leave(struct limit* l, struct source* s) {
+  struct origin* o = s->origin;
+
+  if (o == NULL)
     return;
-  source->counted = 0;
-  server->preauth--;
-  queue_remove(&source->link);
+  give_place(l, s);
+  s->origin = NULL;
+  l->count--;
+  if (--o->count != 0)
+    return;
+  uvssh__sources_remove(&l->origins, &o->node);
+  uvssh__free(o);
 }

@@ -2,9 +2,10 @@
  *
  * A connection is taken first, and counted by its address; the user is asked
  * only about those that the limits let pass, and what he does not take is
- * closed. Running out of descriptors closes nothing: libuv drops the
- * connection, the user is told, listening goes on; so it does where there is
- * no memory for a connection: it is taken into a spare handle, and closed. */
+ * closed. In a full house another session is closed for it.
+ * Running out of descriptors closes nothing: libuv drops the connection, the
+ * user is told, listening goes on; so it does where there is no memory for a
+ * connection: it is taken into a spare handle, and closed. */
 #include "loop/loop.h"
 
 enum { BACKLOG = 1024 };
@@ -21,7 +22,7 @@ static void on_socket_closed(uv_handle_t* handle) {
 
 /* Nobody took it, or may. */
 static void turn_away(struct attach* a) {
-  uvssh__limit_leave(a->server, &a->source);
+  uvssh__limit_leave(&a->server->limit, &a->source);
   a->socket.handle.data = a;
   a->server->handles++;
   uv_close(&a->socket.handle, on_socket_closed);
@@ -36,14 +37,24 @@ static int init_socket(struct attach* a, const uv_stream_t* listener) {
 }
 
 static int check_limits(struct attach* a) {
+  struct server* server = a->server;
   struct sockaddr_storage peer;
   struct sockaddr* address = (struct sockaddr*) &peer;
   int len = sizeof(peer);
+  struct source* out;
+  int err;
 
   if (a->socket.handle.type != UV_TCP ||
       uv_tcp_getpeername(&a->socket.tcp, address, &len) != 0)
     address = NULL;
-  return uvssh__limit_enter(a->server, &a->source, address);
+  if (uvssh__source_key(&server->config, address, a->source.key) &&
+      uvssh__penalty_bites(&server->penalties, a->source.key,
+                           loop_now(server->loop)))
+    return UVSSH_ELIMIT;
+  err = uvssh__limit_enter(&server->limit, &server->config, &a->source, &out);
+  if (err == 0 && out != NULL)
+    uvssh__attach_evict(CONTAINER_OF(out, struct attach, source));
+  return err;
 }
 
 static void listener_release(struct listener* l) {
@@ -109,6 +120,21 @@ static int take(struct listener* l, struct attach** out) {
   return 0;
 }
 
+/* At most so many a turn: who comes in a crowd is heard, at least once, before
+ * the house has filled up behind him. libuv keeps what is not taken. */
+static int takes_more(struct server* server) {
+  if (server->turn != server->loop->turn)
+    server->taken = 0;
+  server->turn = server->loop->turn;
+  return server->config.preauth_total == 0 ||
+         server->taken <= server->config.preauth_total / 16;
+}
+
+static void hold(struct listener* l) {
+  l->held = 1;
+  uvssh__alarm_start(&l->server->alarm, loop_now(l->server->loop));
+}
+
 static void on_connection(uv_stream_t* stream, int status) {
   struct listener* l = (struct listener*) stream->data;
   struct server* server;
@@ -118,11 +144,17 @@ static void on_connection(uv_stream_t* stream, int status) {
     return;
   server = l->server;
   uvssh__slots_enter(server->loop->slots);
+  if (status == 0 && !takes_more(server)) {
+    hold(l);
+    return;
+  }
+  server->taken++;
   if (status == 0)
     status = take(l, &a);
   if (status == UVSSH_ELIMIT) {
     uvssh__log(&server->log, UVSSH_LOG_INFO,
-               "too many connections that are not logged in: one is refused");
+               "a source has too many connections that are not logged in, or "
+               "has failed too often: one is refused");
     return;
   }
   server->pending = a;
@@ -131,6 +163,32 @@ static void on_connection(uv_stream_t* stream, int status) {
   server->pending = NULL;
   if (a != NULL)
     turn_away(a);
+}
+
+static struct listener* held_listener(const struct server* server) {
+  struct queue* at;
+  struct listener* l;
+
+  for (at = server->listeners.next; at != &server->listeners; at = at->next) {
+    l = CONTAINER_OF(at, struct listener, link);
+    if (l->held)
+      return l;
+  }
+  return NULL;
+}
+
+/* One each: then libuv goes on with the rest. A listener may go in its call. */
+void uvssh__listeners_resume(struct server* server) {
+  struct listener* l;
+
+  while ((l = held_listener(server)) != NULL) {
+    if (!takes_more(server)) {
+      hold(l);
+      return;
+    }
+    l->held = 0;
+    on_connection(l->stream, 0);
+  }
 }
 
 static int begin(struct server* server,
@@ -207,7 +265,7 @@ static void on_listener_closed(uv_handle_t* handle) {
 
 static void listener_close(struct listener* l) {
   queue_remove(&l->link);
-  l->owed = 0;
+  l->owed = l->held = 0;
   if (l->is_ours) {
     l->server->handles++;
     uv_close(&l->own.handle, on_listener_closed);

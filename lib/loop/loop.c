@@ -67,6 +67,7 @@ static void loop_free(struct loop* loop) {
   uvssh__pool_free(&loop->pool);
   uvssh__free_secret(loop->read_buffer, READ_BUFFER);
   uvssh__mail_free(loop);
+  uvssh__work_free(loop);
   uvssh__free(loop);
 }
 
@@ -96,7 +97,6 @@ static void start_handles(struct loop* loop) {
 
 static struct loop* loop_new(uv_loop_t* uv) {
   struct loop* loop = (struct loop*) uvssh__calloc(1, sizeof(*loop));
-  unsigned i;
 
   if (loop == NULL)
     return NULL;
@@ -109,8 +109,7 @@ static struct loop* loop_new(uv_loop_t* uv) {
   uvssh__pool_init(&loop->pool);
   queue_init(&loop->dirty);
   queue_init(&loop->alarms);
-  for (i = 0; i < SOURCES; i++)
-    queue_init(&loop->jobs[i]);
+  uvssh__work_init(loop);
   start_handles(loop);
   return loop;
 }

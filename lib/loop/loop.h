@@ -11,7 +11,9 @@
  *   jump.c       the transport over a channel of another session
  *   server.c     sessions of a server, its end
  *   listen.c     its sockets, and what is accepted from them
+ *   source.c     where somebody comes from; tables by that
  *   limit.c      how many are not logged in yet, in all and by source
+ *   penalty.c    who has failed too often to be let in
  *   client.c     the client's beginnings
  *   connect.c    from a host's name to a socket
  *   login.c      from there to a session that is logged in
@@ -34,11 +36,54 @@
 
 #define READ_BUFFER (512 * 1024)   /* shared by a loop's sessions */
 #define TURN_BYTES (512 * 1024)    /* most a session reads or writes a turn */
-#define SOURCES 64                 /* queues of jobs, by source */
 
 struct attach;
 
+/* ---- source.c ------------------------------------------------------------ */
+
+#define SOURCE_KEY 17              /* family (4, 6; 0: none), address */
+
+struct node {                      /* first in whatever is in such a table */
+  struct node* next;
+  uint8_t key[SOURCE_KEY];
+};
+
+struct sources {
+  struct node** bucket;
+  unsigned size;                   /* a power of two; 0: none yet */
+  unsigned count;
+  uint8_t secret[TABLE_SECRET];
+  uint64_t looked;                 /* at so many, so far; tests ask */
+};
+
+/* 1: it is an address; 0: none, and the key is 0. peer may be NULL. */
+int uvssh__source_key(const uvssh_config_t* config,
+                      const struct sockaddr* peer,
+                      uint8_t key[SOURCE_KEY]);
+void uvssh__sources_init(struct sources* t);
+void uvssh__sources_free(struct sources* t);       /* what is in it stays */
+struct node* uvssh__sources_find(struct sources* t,
+                                 const uint8_t key[SOURCE_KEY]);
+/* There is none with this key. 0 or UV_ENOMEM. */
+int uvssh__sources_add(struct sources* t,
+                       struct node* n,
+                       const uint8_t key[SOURCE_KEY]) MUST_CHECK;
+void uvssh__sources_remove(struct sources* t, struct node* n);
+
 /* ---- loop.c -------------------------------------------------------------- */
+
+struct line {                      /* jobs of one source */
+  struct node node;                /* first */
+  struct queue link;               /* of lane->ring, while there are some */
+  struct queue jobs;
+};
+
+struct lane {                      /* jobs of one cost; bound: one a session */
+  struct sources lines;
+  struct queue ring;               /* struct line: whose turn is next */
+  struct line common;              /* of those there was no memory for */
+  unsigned waiting;
+};
 
 /* One a uv_loop_t, from its first server or session to its last. */
 struct loop {
@@ -55,10 +100,10 @@ struct loop {
   uv_idle_t idle;                  /* runs while somebody is still dirty */
   unsigned handles;                /* of these three, not yet closed */
   /* jobs */
-  struct queue jobs[SOURCES];
-  unsigned waiting;                /* in these queues */
-  unsigned waiting_light;          /* of them */
-  unsigned next_source;
+  struct lane lanes[COSTS];
+  unsigned next_lane;
+  unsigned waiting;                /* in all lanes */
+  uint64_t jobs_begun;             /* counts them */
   unsigned away;                   /* on the thread pool; at most AWAY_MAX */
   unsigned errands;                /* resolvers and key files, there too */
   unsigned inline_jobs;            /* this turn */
@@ -118,8 +163,12 @@ void uvssh__mail_free(struct loop* loop);
 
 /* ---- work.c -------------------------------------------------------------- */
 
+void uvssh__work_init(struct loop* loop);
+void uvssh__work_free(struct loop* loop);
 /* 1: it has run. source: who asks, for fairness. */
-int uvssh__work_submit(struct loop* loop, struct job* job, unsigned source);
+int uvssh__work_submit(struct loop* loop,
+                       struct job* job,
+                       const uint8_t source[SOURCE_KEY]);
 /* Starts what waits, at most so much a turn. */
 void uvssh__work_turn(struct loop* loop);
 /* 1 while jobs wait for no more than a turn. */
@@ -220,10 +269,20 @@ int uvssh__key_file_check(const char* path) MUST_CHECK;
 
 /* ---- attach.c ------------------------------------------------------------ */
 
+enum place {                       /* how far somebody is, for limit.c */
+  PLACE_OVER,                      /* it ends */
+  PLACE_IDENT,
+  PLACE_KEX,
+  PLACE_AUTH,
+  PLACE_ASKED,                     /* the user thinks about him */
+  PLACES
+};
+
 struct source {                    /* whom an address counts for */
-  struct queue link;               /* of a bucket, while not logged in */
-  uint8_t key[17];                 /* family, prefix */
-  int counted;
+  uint8_t key[SOURCE_KEY];
+  struct origin* origin;           /* while it counts */
+  enum place place;
+  struct queue link;               /* of those in the same place */
 };
 
 struct attach {
@@ -278,6 +337,8 @@ void uvssh__attach_closed(struct attach* a);
 void uvssh__attach_unwritable(struct attach* a);
 /* Bytes that may still be read this turn. */
 size_t uvssh__attach_budget(struct attach* a);
+/* Somebody else needs its place: it is told so, and closed. */
+void uvssh__attach_evict(struct attach* a);
 
 static inline struct attach* attach_of(const uvssh_session_t* pub) {
   return (struct attach*) pub->impl;
@@ -342,7 +403,55 @@ void uvssh__login_try(struct client_login* l);
 /* What is away, or asked, comes back to nobody. */
 void uvssh__login_stop_trying(struct client_login* l);
 
-/* ---- server.c, listen.c, limit.c ----------------------------------------- */
+/* ---- limit.c, penalty.c -------------------------------------------------- */
+
+#define RANKS 32                   /* crowds above this count as this */
+
+/* Bound: preauth_total. */
+struct limit {
+  struct sources origins;          /* struct origin */
+  struct queue rank[PLACES][RANKS];  /* struct crowd, by size less one */
+  unsigned in_place[PLACES];
+  unsigned count;                  /* sessions that are not logged in */
+  uint64_t nameless;               /* without an address, so far */
+};
+
+void uvssh__limit_init(struct limit* l);
+void uvssh__limit_free(struct limit* l);
+/* s->key is set, or 0. 0, and *out is who must go for it (he counts no more),
+ * or NULL; UVSSH_ELIMIT: one more from there is too many; UV_ENOMEM. */
+int uvssh__limit_enter(struct limit* l,
+                       const uvssh_config_t* config,
+                       struct source* s,
+                       struct source** out) MUST_CHECK;
+/* Both harmless where it does not count. */
+void uvssh__limit_move(struct limit* l, struct source* s, enum place place);
+void uvssh__limit_leave(struct limit* l, struct source* s);
+
+struct penalty;
+
+/* Bound: penalty_sources. */
+struct penalties {
+  struct sources table;            /* struct penalty */
+  struct penalty** heap;
+  unsigned cap;
+};
+
+void uvssh__penalties_init(struct penalties* t);
+void uvssh__penalties_free(struct penalties* t);
+/* 1: nobody from there is let in now. */
+int uvssh__penalty_bites(struct penalties* t,
+                         const uint8_t key[SOURCE_KEY],
+                         uint64_t now);
+void uvssh__penalty_add(struct penalties* t,
+                        const uvssh_config_t* config,
+                        const uint8_t key[SOURCE_KEY],
+                        uint64_t ms,
+                        uint64_t now);
+/* A session of it ends: what does that cost its source? */
+void uvssh__penalty_judge(struct server* server, const struct attach* a);
+
+/* ---- server.c, listen.c -------------------------------------------------- */
 
 struct listener {
   struct queue link;
@@ -363,6 +472,7 @@ struct listener {
   } spare;
   int spare_used;                  /* until it is closed */
   int owed;                        /* one more waits to be turned away */
+  int held;                        /* one more waits for the next turn */
   int gone;                        /* closed: only the spare is waited for */
 };
 
@@ -375,9 +485,12 @@ struct server {
   struct queue listeners;
   struct queue sessions;           /* struct attach */
   struct attach* pending;          /* accepted, and not by the user yet */
-  unsigned preauth;                /* sessions that are not logged in */
-  struct queue sources[SOURCES];   /* struct source: of these sessions */
-  struct alarm alarm;              /* shutdown's deadline */
+  struct limit limit;
+  struct penalties penalties;
+  uint64_t turn;                   /* the loop's, of the count below */
+  unsigned taken;                  /* from the listeners */
+  struct alarm alarm;              /* shutdown's deadline; before that: the */
+                                   /* next turn, for who is held */
   int draining;                    /* shutdown was called */
   int closing;                     /* close was called */
   unsigned handles;                /* not yet closed */
@@ -391,11 +504,7 @@ struct server* uvssh__server_of(const uvssh_server_t* pub);
 void uvssh__server_left(struct server* server);
 void uvssh__server_handle_closed(struct server* server);
 void uvssh__listeners_close(struct server* server);
-
-/* 0, or UVSSH_ELIMIT: one more from there is too many. */
-int uvssh__limit_enter(struct server* server,
-                       struct source* source,
-                       const struct sockaddr* peer) MUST_CHECK;
-void uvssh__limit_leave(struct server* server, struct source* source);
+/* A new turn: those that were held go on. */
+void uvssh__listeners_resume(struct server* server);
 
 #endif

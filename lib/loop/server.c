@@ -12,7 +12,6 @@ struct server* uvssh__server_of(const uvssh_server_t* pub) {
 
 static struct server* server_new(const uvssh_config_t* config, int* err) {
   struct server* server = (struct server*) uvssh__calloc(1, sizeof(*server));
-  unsigned i;
 
   *err = server == NULL ? UV_ENOMEM
                         : uvssh__config_copy(&server->config, config);
@@ -22,8 +21,8 @@ static struct server* server_new(const uvssh_config_t* config, int* err) {
   }
   queue_init(&server->listeners);
   queue_init(&server->sessions);
-  for (i = 0; i < SOURCES; i++)
-    queue_init(&server->sources[i]);
+  uvssh__limit_init(&server->limit);
+  uvssh__penalties_init(&server->penalties);
   server->log.cb = server->config.log;
   server->log.arg = server->config.log_arg;
   server->log.level = server->config.log_level;
@@ -35,6 +34,8 @@ static void server_free(struct server* server) {
 
   for (i = 0; i < server->hostkeys.count; i++)
     uvssh_key_unref(server->hostkeys.key[i]);
+  uvssh__limit_free(&server->limit);
+  uvssh__penalties_free(&server->penalties);
   uvssh__config_free(&server->config);
   uvssh__free(server);
 }
@@ -155,6 +156,10 @@ static void on_deadline(struct alarm* alarm) {
   struct server* server = CONTAINER_OF(alarm, struct server, alarm);
   uvssh_session_t* s = NULL;
 
+  if (!server->draining) {
+    uvssh__listeners_resume(server);
+    return;
+  }
   if (queue_empty(&server->sessions)) {
     tell_drained(server);
     return;
@@ -186,6 +191,7 @@ int uvssh_server_shutdown(uvssh_server_t* pub,
   server->draining = 1;
   server->on_drained = cb;
   uvssh__listeners_close(server);
+  uvssh__alarm_stop(&server->alarm);
   while ((s = uvssh_server_next(pub, s)) != NULL)
     if (!attach_of(s)->session.desk.logged_in)
       uvssh_session_close(s);

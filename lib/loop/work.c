@@ -1,10 +1,13 @@
 /* work.c: jobs of the sessions: slow crypto.
  *
  * A light job runs at once while nothing waits and few have run this turn: a
- * login that is alone pays no wake-up. Otherwise jobs wait in a queue by
- * source, are taken from the queues in turn, and when several wait they go to
- * the thread pool, at most AWAY_MAX of a loop, so that the user's own
- * uv_queue_work() finds threads. Heavy jobs always go there. */
+ * login that is alone pays no wake-up. Otherwise jobs wait in a line of their
+ * source, the lines take turns, and when several wait they go to the thread
+ * pool, at most AWAY_MAX of a loop, so that the user's own uv_queue_work()
+ * finds threads. Heavy jobs always go there.
+ *
+ * A session has one job at most, and a source one line: however many sessions
+ * it has, each other source's next job comes after at most one of its own. */
 #include "loop/loop.h"
 
 enum { INLINE_MAX = 4, AWAY_MAX = 2 };
@@ -65,41 +68,104 @@ static int send_away(struct loop* loop, struct job* job) {
   return 0;
 }
 
+/* ---- who is next --------------------------------------------------------- */
+
+void uvssh__work_init(struct loop* loop) {
+  struct lane* lane;
+  unsigned i;
+
+  for (i = 0; i < COSTS; i++) {
+    lane = &loop->lanes[i];
+    uvssh__sources_init(&lane->lines);
+    queue_init(&lane->ring);
+    queue_init(&lane->common.link);
+    queue_init(&lane->common.jobs);
+  }
+}
+
+void uvssh__work_free(struct loop* loop) {
+  unsigned i;
+
+  for (i = 0; i < COSTS; i++)
+    uvssh__sources_free(&loop->lanes[i].lines);
+}
+
+static struct line* line_of(struct lane* lane,
+                            const uint8_t source[SOURCE_KEY]) {
+  struct line* line = (struct line*) uvssh__sources_find(&lane->lines, source);
+
+  if (line != NULL)
+    return line;
+  line = (struct line*) uvssh__calloc(1, sizeof(*line));
+  if (line == NULL || uvssh__sources_add(&lane->lines, &line->node, source)) {
+    uvssh__free(line);
+    return &lane->common;
+  }
+  queue_init(&line->jobs);
+  queue_init(&line->link);
+  return line;
+}
+
+static void enqueue(struct loop* loop,
+                    struct job* job,
+                    const uint8_t source[SOURCE_KEY]) {
+  struct lane* lane = &loop->lanes[job->cost];
+  struct line* line = line_of(lane, source);
+
+  if (queue_empty(&line->jobs))
+    queue_push(&lane->ring, &line->link);
+  queue_push(&line->jobs, &job->link);
+  lane->waiting++;
+  loop->waiting++;
+}
+
+/* The first line's first job; the line goes to the end, or away. */
+static struct job* take_from(struct lane* lane) {
+  struct line* line = CONTAINER_OF(lane->ring.next, struct line, link);
+  struct job* job = CONTAINER_OF(line->jobs.next, struct job, link);
+
+  queue_remove(&job->link);
+  queue_remove(&line->link);
+  if (!queue_empty(&line->jobs)) {
+    queue_push(&lane->ring, &line->link);
+  } else if (line != &lane->common) {
+    uvssh__sources_remove(&lane->lines, &line->node);
+    uvssh__free(line);
+  }
+  lane->waiting--;
+  return job;
+}
+
+/* Heavy ones only while the pool takes them. */
+static int is_blocked(const struct loop* loop, unsigned lane) {
+  return loop->lanes[lane].waiting == 0 ||
+         (lane == COST_HEAVY && loop->away >= AWAY_MAX);
+}
+
+static struct job* dequeue(struct loop* loop) {
+  unsigned lane = loop->next_lane;
+
+  if (is_blocked(loop, lane))
+    lane = (lane + 1) % COSTS;
+  if (is_blocked(loop, lane))
+    return NULL;
+  loop->next_lane = (lane + 1) % COSTS;
+  loop->waiting--;
+  return take_from(&loop->lanes[lane]);
+}
+
+/* ---- running them -------------------------------------------------------- */
+
 static int is_light(const struct job* job) {
   return job->cost == COST_LIGHT;
 }
 
-static void enqueue(struct loop* loop, struct job* job, unsigned source) {
-  queue_push(&loop->jobs[source % SOURCES], &job->link);
-  loop->waiting++;
-  loop->waiting_light += is_light(job) ? 1 : 0;
-}
-
-/* The next source's first job; heavy ones only while the pool takes them. */
-static struct job* dequeue(struct loop* loop) {
-  struct queue* list;
-  struct job* job;
-  unsigned i;
-
-  for (i = 0; i < SOURCES; i++) {
-    list = &loop->jobs[(loop->next_source + i) % SOURCES];
-    if (queue_empty(list))
-      continue;
-    job = CONTAINER_OF(list->next, struct job, link);
-    if (!is_light(job) && job->desk != NULL && loop->away >= AWAY_MAX)
-      continue;
-    loop->next_source = (loop->next_source + i + 1) % SOURCES;
-    queue_remove(&job->link);
-    loop->waiting--;
-    loop->waiting_light -= is_light(job) ? 1 : 0;
-    return job;
-  }
-  return NULL;
-}
-
-int uvssh__work_submit(struct loop* loop, struct job* job, unsigned source) {
+int uvssh__work_submit(struct loop* loop,
+                       struct job* job,
+                       const uint8_t source[SOURCE_KEY]) {
   if (is_light(job) && loop->waiting == 0 && loop->inline_jobs < INLINE_MAX) {
     loop->inline_jobs++;
+    loop->jobs_begun++;
     job->run(job);
     return 1;
   }
@@ -111,6 +177,7 @@ int uvssh__work_submit(struct loop* loop, struct job* job, unsigned source) {
  * wait. */
 static void start(struct loop* loop, struct job* job) {
   if (job->desk != NULL) {
+    loop->jobs_begun++;
     if (loop->away < AWAY_MAX && (!is_light(job) || loop->waiting > 0) &&
         send_away(loop, job) == 0)
       return;
@@ -133,7 +200,7 @@ void uvssh__work_turn(struct loop* loop) {
 }
 
 int uvssh__work_waits(const struct loop* loop) {
-  return loop->waiting_light > 0 ||
+  return loop->lanes[COST_LIGHT].waiting > 0 ||
          (loop->waiting > 0 && loop->away < AWAY_MAX);
 }
 

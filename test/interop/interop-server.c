@@ -65,6 +65,7 @@ static const struct option {
   { "--auth-tries", U32, CONF(auth_tries) },
   { "--preauth-total", U32, CONF(preauth_total) },
   { "--preauth-per-source", U32, CONF(preauth_per_source) },
+  { "--penalty-sources", U32, CONF(penalty_sources) },
   { "--rekey-bytes", U64, CONF(rekey_bytes) },
   { "--rekey-packets", U64, CONF(rekey_packets) },
   { "--rekey-ms", U64, CONF(rekey_ms) },
@@ -278,6 +279,7 @@ int main(int argc, char** argv) {
 
   setvbuf(stdout, NULL, _IOLBF, 0);
   uvssh_config_init(&opts.config);
+  opts.config.penalty_sources = 0;         /* all come from one address */
   opts.listen = "127.0.0.1";
   opts.auth = "publickey";
   opts.host_key = "interop_host_key";

@@ -290,6 +290,7 @@ void both_open(struct both* b) {
   b->server_config.auth_methods = UVSSH_AUTH_NONE | UVSSH_AUTH_PASSWORD |
                                   UVSSH_AUTH_PUBLICKEY;
   b->server_config.auth_rejection_ms = 1;
+  b->server_config.penalty_sources = 0;    /* all come from one address */
   b->server_on.on_auth = peer_auth;
   b->server_on.on_ready = peer_ready;
   b->server_on.on_channel = peer_channel;

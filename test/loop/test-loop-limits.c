@@ -1,4 +1,5 @@
 /* Limits on who is not logged in, and on what he may do. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -23,27 +24,71 @@ static struct peer* started(struct both* b, const char* from) {
   return p;
 }
 
+/* Who had to go for a newcomer: his end on both sides. */
+static void check_crowded_out(struct both* b, unsigned i, int is_told) {
+  struct peer* p = b->clients[i];
+
+  UNTIL(b, b->served[i]->closes == 1 && p->closes == 1);
+  CHECK_EQ(b->served[i]->end.status, UVSSH_ELIMIT);
+  CHECK_EQ(b->served[i]->end.reason, UVSSH_DISCONNECT_TOO_MANY);
+  CHECK_EQ(b->served[i]->end.by_peer, 0);
+  if (!is_told)
+    return;
+  CHECK_EQ(p->end.status, UVSSH_EDISCONNECT);
+  CHECK_EQ(p->end.reason, UVSSH_DISCONNECT_TOO_MANY);
+}
+
+/* The newcomer is taken, and the oldest goes. */
 TEST(limits_total) {
   struct both b;
-  struct peer* first;
   int i;
 
   both_open(&b);
   b.server_config.preauth_total = 3;
   b.server_config.preauth_per_source = 0;
   both_listen(&b);
-  first = started(&b, NULL);
-  CHECK_EQ(first->start, 0);
-  for (i = 0; i < 2; i++)
+  for (i = 0; i < 3; i++)
     CHECK_EQ(started(&b, NULL)->start, 0);
-  check_turned_away(&b, started(&b, NULL));
-  CHECK_EQ(b.served_count, 3);     /* nobody was asked about the fourth */
-  CHECK_EQ(b.refused, 0);
-
-  uvssh_session_close(&first->session);              /* freed after the end */
-  UNTIL(&b, b.served[0]->closes == 1);
   CHECK_EQ(started(&b, NULL)->start, 0);
-  check_turned_away(&b, started(&b, NULL));
+  CHECK_EQ(b.served_count, 4);
+  CHECK_EQ(b.refused, 0);
+  check_crowded_out(&b, 0, 1);
+  for (i = 1; i < 4; i++)
+    CHECK_EQ(b.served[i]->closes, 0);
+
+  uvssh_session_close(&b.clients[2]->session);       /* freed after the end */
+  UNTIL(&b, b.served[2]->closes == 1);
+  CHECK_EQ(started(&b, NULL)->start, 0);
+  CHECK_EQ(b.served[1]->closes, 0);
+  CHECK_EQ(started(&b, NULL)->start, 0);
+  check_crowded_out(&b, 1, 1);
+  both_close(&b);
+}
+
+/* One who says nothing is told, too, in the clear. */
+TEST(limits_total_silent) {
+  struct both b;
+  char text[2048];
+  size_t len = 0;
+  ssize_t n;
+  int fd;
+
+  both_open(&b);
+  b.server_config.preauth_total = 1;
+  both_listen(&b);
+  fd = both_socket(&b);
+  CHECK(fd >= 0);
+  UNTIL(&b, b.served_count == 1);
+  CHECK_EQ(started(&b, NULL)->start, 0);
+  UNTIL(&b, b.served[0]->closes == 1);
+  CHECK_EQ(b.served[0]->end.status, UVSSH_ELIMIT);
+  CHECK_EQ(b.served[0]->end.phase, UVSSH_PHASE_IDENT);
+  while ((n = read(fd, text + len, sizeof(text) - len)) > 0)
+    len += (size_t) n;
+  close(fd);
+  CHECK_EQ(n, 0);
+  CHECK(memmem(text, len, "too many connections", 20) != NULL);
+  CHECK_EQ(b.served[1]->closes, 0);
   both_close(&b);
 }
 
@@ -57,7 +102,63 @@ TEST(limits_total_after_login) {
   for (i = 0; i < 5; i++)
     both_login(&b);                /* each gives its place back */
   CHECK_EQ(started(&b, NULL)->start, 0);
-  check_turned_away(&b, started(&b, NULL));
+  both_login(&b);                  /* takes that one's place */
+  check_crowded_out(&b, 5, 1);
+  for (i = 0; i < 5; i++)
+    CHECK_EQ(b.served[i]->closes, 0);
+  both_close(&b);
+}
+
+/* Whom the user is being asked about stays, and so who is over goes first. */
+static void on_auth_later(uvssh_session_t* session,
+                          const uvssh_auth_t* attempt,
+                          uvssh_reply_t reply) {
+  peer_of(session)->extra = 1;
+}
+
+TEST(limits_total_asked) {
+  struct both b;
+  struct peer* p;
+  int i;
+
+  both_open(&b);
+  b.server_config.preauth_total = 4;
+  b.server_on.on_auth = on_auth_later;
+  both_listen(&b);
+  p = both_client(&b, GOAL_LOGIN);
+  UNTIL(&b, b.served_count == 1 && b.served[0]->extra);
+  for (i = 0; i < 3; i++)
+    CHECK_EQ(started(&b, NULL)->start, 0);
+  for (i = 0; i < 8; i++) {
+    CHECK_EQ(started(&b, NULL)->start, 0);
+    check_crowded_out(&b, (unsigned) i + 1, 1);
+  }
+  CHECK_EQ(b.served[0]->closes, 0);
+  CHECK_EQ(p->closes, 0);
+  both_close(&b);
+}
+
+/* Whose end has begun waits for its peer, but not in a newcomer's way. */
+TEST(limits_total_ending) {
+  struct both b;
+  int fd;
+
+  both_open(&b);
+  b.server_config.preauth_total = 2;
+  both_listen(&b);
+  CHECK_EQ(started(&b, NULL)->start, 0);
+  fd = both_socket(&b);
+  CHECK(fd >= 0);
+  CHECK_EQ(send(fd, "SSH-2.0-x\r\n\0\0\0\1", 15, MSG_NOSIGNAL), 15);
+  UNTIL(&b, b.served_count == 2 &&
+            uvssh_session_is_ready(&b.served[1]->session) == 0);
+  both_pass(&b, 20);
+  CHECK_EQ(b.served[1]->closes, 0);        /* linger_ms */
+  CHECK_EQ(started(&b, NULL)->start, 0);
+  UNTIL(&b, b.served[1]->closes == 1);
+  CHECK_EQ(b.served[1]->end.status, UVSSH_EPACKET);
+  CHECK_EQ(b.served[0]->closes, 0);
+  close(fd);
   both_close(&b);
 }
 
