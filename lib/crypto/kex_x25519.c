@@ -41,6 +41,7 @@ static int shared(const uint8_t secret[KEX_SECRET_MAX],
   else
     uvssh__wr_mpint(k, q, SIZE);
   uvssh__wipe(q, sizeof(q));
+  uvssh__wipe_stack();             /* that of a pool's thread stays */
   if (err != 0)
     return err;
   return k->bad ? UV_ENOMEM : 0;

@@ -12,12 +12,12 @@
 /* libsodium passes over NUL where it passes over anything, and takes 0xab and
  * 0xaf for '+' and '/'. Looks at every byte, whatever it finds. */
 static int is_ascii(str_t text) {
-  unsigned odd = 0;
+  uint8_t odd = 0;
   size_t i;
 
   for (i = 0; i < text.len; i++)
-    odd |= ((text.base[i] - 1u) | text.base[i]) & 0x80;
-  return odd == 0;
+    odd |= (uint8_t) (((text.base[i] - 1u) | text.base[i]) & 0x80);
+  return sodium_is_zero(&odd, 1);
 }
 
 int uvssh__base64_read(struct buf* out, str_t text, const char* skip) {

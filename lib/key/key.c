@@ -189,6 +189,7 @@ int uvssh_key_generate(uvssh_key_t** key, uvssh_key_type type, unsigned bits) {
   if (err == 0)
     err = key_of_state(key, row, state);
   uvssh__free_secret(state, row->state_size);
+  uvssh__wipe_stack();
   return err;
 }
 
@@ -215,6 +216,7 @@ int uvssh__key_sign(const uvssh_key_t* key,
     err = signature->bad ? UV_ENOMEM : 0;
   }
   uvssh__buf_free(&bare);
+  uvssh__wipe_stack();
   return err;
 }
 
@@ -260,7 +262,7 @@ static int text_out(struct buf* text, char* out, size_t* len) {
   wr_u8(text, 0);
   if (text->bad)
     err = UV_ENOMEM;
-  else if (*len < text->len)
+  else if (out == NULL || *len < text->len)
     err = UV_ENOBUFS;
   else
     memcpy(out, text->base, text->len);

@@ -156,13 +156,28 @@ static int cut(str_t text, str_t mark, str_t* before, str_t* behind) {
   return 0;
 }
 
-static int parse_private(uvssh_key_t** key, str_t text) {
+/* Takes END and the space behind it off the text's end: what is before it is
+ * secret, and not looked at. */
+static int cut_end(str_t* text) {
+  str_t last;
+
+  while (text->len != 0 && is_space(text->base[text->len - 1]))
+    text->len--;
+  if (text->len < sizeof(END) - 1)
+    return 0;
+  text->len -= sizeof(END) - 1;
+  last.base = text->base + text->len;
+  last.len = sizeof(END) - 1;
+  return str_is(last, END);
+}
+
+/* A NUL, and a second END, are no base64. */
+static int parse_private(uvssh_key_t** key, str_t body) {
   struct buf bytes = { .secret = 1 };
-  str_t body, behind;
   int err;
 
-  skip(&text, sizeof(BEGIN) - 1);
-  if (!cut(text, STR(END), &body, &behind) || !only_space(behind))
+  skip(&body, sizeof(BEGIN) - 1);
+  if (!cut_end(&body))
     return UVSSH_EKEYFORMAT;
   if (body.len == 0 || (body.base[0] != '\n' && body.base[0] != '\r'))
     return UVSSH_EKEYFORMAT;
@@ -170,6 +185,7 @@ static int parse_private(uvssh_key_t** key, str_t text) {
   if (err == 0)
     err = read_container(key, str_of_buf(&bytes));
   uvssh__buf_free(&bytes);
+  uvssh__wipe_stack();
   return err;
 }
 
@@ -212,11 +228,11 @@ int uvssh_key_parse(uvssh_key_t** key,
     return err;
   if (key == NULL || (text == NULL && len != 0))
     return UV_EINVAL;
-  if (len == 0 || len > TEXT_MAX || memchr(text, 0, len) != NULL)
+  if (len == 0 || len > TEXT_MAX)
     return UVSSH_EKEYFORMAT;
   if (starts_with(s, STR(BEGIN)))
     return parse_private(key, s);
-  return parse_line(key, s);
+  return memchr(text, 0, len) != NULL ? UVSSH_EKEYFORMAT : parse_line(key, s);
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -281,5 +297,6 @@ int uvssh__key_write(const uvssh_key_t* key,
   bad = text->bad || base64.bad || bytes.bad;
   uvssh__buf_free(&base64);
   uvssh__buf_free(&bytes);
+  uvssh__wipe_stack();
   return bad ? UV_ENOMEM : 0;
 }

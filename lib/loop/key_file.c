@@ -29,6 +29,7 @@ int uvssh_key_load(uvssh_key_t** key,
   if (err == 0)
     err = uvssh_key_parse(key, (const char*) text.base, text.len, passphrase);
   uvssh__buf_free(&text);
+  uvssh__wipe_stack();
   return err;
 }
 
@@ -100,6 +101,7 @@ int uvssh_key_save(const uvssh_key_t* key,
   if (err == 0)
     err = save_text(&text, path);
   uvssh__buf_free(&text);
+  uvssh__wipe_stack();
   return err;
 }
 

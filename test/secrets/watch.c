@@ -1,0 +1,351 @@
+/* watch.c: see watch.h. The names are the linker's: "__wrap_" is called where
+ * the library calls the function, "__real_" is that function.
+ *
+ * What is public here, and why:
+ *   - public keys, signatures, sealed packets: they are sent
+ *   - the exchange hash H: the session identifier is one, and users see it
+ *   - verdicts: of MACs, comparisons, an all-zero X25519 result: what follows
+ *     from them shows them
+ *   - packet_length, once decrypted, and an opened packet (what of it is
+ *     secret, such as a password, is told where it is taken out)
+ *   - of K as an mpint: how many leading zero bytes it has, its first byte that
+ *     is not zero (of which only the top bit is looked at). The length of the
+ *     mpint shows that much; RFC 8731 wants this encoding
+ *   - the length of a text that ends in NUL
+ *   - which characters of a key file are no base64: libsodium's decoder ends
+ *     there
+ */
+#include "watch.h"
+
+#include <mbedtls/gcm.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "auth/auth.h"
+
+/* ---- X25519 -------------------------------------------------------------- */
+
+int __real_crypto_scalarmult_base(unsigned char* q, const unsigned char* n);
+int __wrap_crypto_scalarmult_base(unsigned char* q, const unsigned char* n);
+int __real_crypto_scalarmult(unsigned char* q,
+                             const unsigned char* n,
+                             const unsigned char* p);
+int __wrap_crypto_scalarmult(unsigned char* q,
+                             const unsigned char* n,
+                             const unsigned char* p);
+
+int __wrap_crypto_scalarmult_base(unsigned char* q, const unsigned char* n) {
+  int rc;
+
+  watch_secret(WATCH_EPHEMERAL, n, crypto_scalarmult_SCALARBYTES);
+  rc = __real_crypto_scalarmult_base(q, n);
+  watch_public(&rc, sizeof(rc));
+  watch_public(q, crypto_scalarmult_BYTES);
+  return rc;
+}
+
+int __wrap_crypto_scalarmult(unsigned char* q,
+                             const unsigned char* n,
+                             const unsigned char* p) {
+  int rc = __real_crypto_scalarmult(q, n, p);
+
+  watch_public(&rc, sizeof(rc));
+  if (rc == 0)
+    watch_secret(WATCH_SHARED, q, crypto_scalarmult_BYTES);
+  return rc;
+}
+
+void __real_uvssh__wr_mpint(struct buf* b, const uint8_t* base, size_t len);
+void __wrap_uvssh__wr_mpint(struct buf* b, const uint8_t* base, size_t len);
+
+void __wrap_uvssh__wr_mpint(struct buf* b, const uint8_t* base, size_t len) {
+  size_t i;
+
+  for (i = 0; i < len; i++) {
+    watch_public(base + i, 1);
+    if (base[i] != 0)
+      break;
+  }
+  __real_uvssh__wr_mpint(b, base, len);
+}
+
+void __real_uvssh__exchange_hash(struct exchange* x);
+void __wrap_uvssh__exchange_hash(struct exchange* x);
+
+void __wrap_uvssh__exchange_hash(struct exchange* x) {
+  __real_uvssh__exchange_hash(x);
+  watch_public(x->h, sizeof(x->h));
+}
+
+/* ---- keys of a session --------------------------------------------------- */
+
+int __real_uvssh__keys_init(struct keys* keys,
+                            const struct cipher_alg* cipher,
+                            const struct mac_alg* mac,
+                            const uint8_t* key,
+                            const uint8_t* iv,
+                            const uint8_t* mac_key,
+                            int sealing);
+int __wrap_uvssh__keys_init(struct keys* keys,
+                            const struct cipher_alg* cipher,
+                            const struct mac_alg* mac,
+                            const uint8_t* key,
+                            const uint8_t* iv,
+                            const uint8_t* mac_key,
+                            int sealing);
+int __real_uvssh__seal(struct keys* keys,
+                       uint32_t seq,
+                       uint8_t* out,
+                       size_t head,
+                       const uint8_t* body,
+                       size_t body_len,
+                       size_t tail);
+int __wrap_uvssh__seal(struct keys* keys,
+                       uint32_t seq,
+                       uint8_t* out,
+                       size_t head,
+                       const uint8_t* body,
+                       size_t body_len,
+                       size_t tail);
+int __real_uvssh__open_length(struct keys* keys,
+                              uint32_t seq,
+                              uint8_t* packet,
+                              uint32_t* packet_length);
+int __wrap_uvssh__open_length(struct keys* keys,
+                              uint32_t seq,
+                              uint8_t* packet,
+                              uint32_t* packet_length);
+int __real_uvssh__open(struct keys* keys,
+                       uint32_t seq,
+                       uint8_t* packet,
+                       uint32_t packet_length);
+int __wrap_uvssh__open(struct keys* keys,
+                       uint32_t seq,
+                       uint8_t* packet,
+                       uint32_t packet_length);
+
+int __wrap_uvssh__keys_init(struct keys* keys,
+                            const struct cipher_alg* cipher,
+                            const struct mac_alg* mac,
+                            const uint8_t* key,
+                            const uint8_t* iv,
+                            const uint8_t* mac_key,
+                            int sealing) {
+  watch_secret(WATCH_CIPHER_KEY, key, cipher->key_size);
+  if (cipher->iv_size != 0)
+    watch_secret(WATCH_IV, iv, cipher->iv_size);
+  if (mac != NULL)
+    watch_secret(WATCH_MAC_KEY, mac_key, mac->key_size);
+  return __real_uvssh__keys_init(keys, cipher, mac, key, iv, mac_key, sealing);
+}
+
+int __wrap_uvssh__seal(struct keys* keys,
+                       uint32_t seq,
+                       uint8_t* out,
+                       size_t head,
+                       const uint8_t* body,
+                       size_t body_len,
+                       size_t tail) {
+  int rc = __real_uvssh__seal(keys, seq, out, head, body, body_len, tail);
+
+  watch_public(&rc, sizeof(rc));
+  watch_public(out, head + body_len + tail + keys->tag_size);
+  return rc;
+}
+
+int __wrap_uvssh__open_length(struct keys* keys,
+                              uint32_t seq,
+                              uint8_t* packet,
+                              uint32_t* packet_length) {
+  int rc = __real_uvssh__open_length(keys, seq, packet, packet_length);
+
+  watch_public(&rc, sizeof(rc));
+  watch_public(packet_length, sizeof(*packet_length));
+  return rc;
+}
+
+int __wrap_uvssh__open(struct keys* keys,
+                       uint32_t seq,
+                       uint8_t* packet,
+                       uint32_t packet_length) {
+  int rc = __real_uvssh__open(keys, seq, packet, packet_length);
+
+  watch_public(&rc, sizeof(rc));
+  if (rc == 0)
+    watch_public(packet, 4 + (size_t) packet_length);
+  return rc;
+}
+
+/* ---- GCM: verdicts ------------------------------------------------------- */
+
+typedef unsigned long long u64;    /* as libsodium has it */
+
+int __real_crypto_aead_aes256gcm_decrypt_detached_afternm(
+    unsigned char* m, unsigned char* nsec, const unsigned char* c, u64 len,
+    const unsigned char* tag, const unsigned char* ad, u64 ad_len,
+    const unsigned char* npub, const crypto_aead_aes256gcm_state* state);
+int __wrap_crypto_aead_aes256gcm_decrypt_detached_afternm(
+    unsigned char* m, unsigned char* nsec, const unsigned char* c, u64 len,
+    const unsigned char* tag, const unsigned char* ad, u64 ad_len,
+    const unsigned char* npub, const crypto_aead_aes256gcm_state* state);
+int __real_mbedtls_gcm_auth_decrypt(mbedtls_gcm_context* context, size_t len,
+                                    const unsigned char* iv, size_t iv_len,
+                                    const unsigned char* ad, size_t ad_len,
+                                    const unsigned char* tag, size_t tag_len,
+                                    const unsigned char* in,
+                                    unsigned char* out);
+int __wrap_mbedtls_gcm_auth_decrypt(mbedtls_gcm_context* context, size_t len,
+                                    const unsigned char* iv, size_t iv_len,
+                                    const unsigned char* ad, size_t ad_len,
+                                    const unsigned char* tag, size_t tag_len,
+                                    const unsigned char* in,
+                                    unsigned char* out);
+
+int __wrap_crypto_aead_aes256gcm_decrypt_detached_afternm(
+    unsigned char* m, unsigned char* nsec, const unsigned char* c, u64 len,
+    const unsigned char* tag, const unsigned char* ad, u64 ad_len,
+    const unsigned char* npub, const crypto_aead_aes256gcm_state* state) {
+  int rc = __real_crypto_aead_aes256gcm_decrypt_detached_afternm(
+      m, nsec, c, len, tag, ad, ad_len, npub, state);
+
+  watch_public(&rc, sizeof(rc));
+  return rc;
+}
+
+int __wrap_mbedtls_gcm_auth_decrypt(mbedtls_gcm_context* context, size_t len,
+                                    const unsigned char* iv, size_t iv_len,
+                                    const unsigned char* ad, size_t ad_len,
+                                    const unsigned char* tag, size_t tag_len,
+                                    const unsigned char* in,
+                                    unsigned char* out) {
+  int rc = __real_mbedtls_gcm_auth_decrypt(context, len, iv, iv_len, ad, ad_len,
+                                           tag, tag_len, in, out);
+
+  watch_public(&rc, sizeof(rc));
+  return rc;
+}
+
+/* ---- Poly1305: a key for each packet ------------------------------------- */
+
+int __real_crypto_onetimeauth_poly1305(unsigned char* out,
+                                       const unsigned char* in,
+                                       unsigned long long len,
+                                       const unsigned char* key);
+int __wrap_crypto_onetimeauth_poly1305(unsigned char* out,
+                                       const unsigned char* in,
+                                       unsigned long long len,
+                                       const unsigned char* key);
+int __real_crypto_onetimeauth_poly1305_verify(const unsigned char* tag,
+                                              const unsigned char* in,
+                                              unsigned long long len,
+                                              const unsigned char* key);
+int __wrap_crypto_onetimeauth_poly1305_verify(const unsigned char* tag,
+                                              const unsigned char* in,
+                                              unsigned long long len,
+                                              const unsigned char* key);
+
+int __wrap_crypto_onetimeauth_poly1305(unsigned char* out,
+                                       const unsigned char* in,
+                                       unsigned long long len,
+                                       const unsigned char* key) {
+  watch_secret(WATCH_PACKET_KEY, key, crypto_onetimeauth_poly1305_KEYBYTES);
+  return __real_crypto_onetimeauth_poly1305(out, in, len, key);
+}
+
+int __wrap_crypto_onetimeauth_poly1305_verify(const unsigned char* tag,
+                                              const unsigned char* in,
+                                              unsigned long long len,
+                                              const unsigned char* key) {
+  int rc;
+
+  watch_secret(WATCH_PACKET_KEY, key, crypto_onetimeauth_poly1305_KEYBYTES);
+  rc = __real_crypto_onetimeauth_poly1305_verify(tag, in, len, key);
+  watch_public(&rc, sizeof(rc));
+  return rc;
+}
+
+/* ---- Ed25519 ------------------------------------------------------------- */
+
+int __real_crypto_sign_seed_keypair(unsigned char* pk,
+                                    unsigned char* sk,
+                                    const unsigned char* seed);
+int __wrap_crypto_sign_seed_keypair(unsigned char* pk,
+                                    unsigned char* sk,
+                                    const unsigned char* seed);
+int __real_crypto_sign_detached(unsigned char* signature,
+                                unsigned long long* signature_len,
+                                const unsigned char* data,
+                                unsigned long long len,
+                                const unsigned char* sk);
+int __wrap_crypto_sign_detached(unsigned char* signature,
+                                unsigned long long* signature_len,
+                                const unsigned char* data,
+                                unsigned long long len,
+                                const unsigned char* sk);
+
+/* SHA-512 of the seed: the scalar, as it is and as it is used, and what makes
+ * the nonces. */
+static void tell_scalar(const unsigned char* seed) {
+  unsigned char az[crypto_hash_sha512_BYTES];
+
+  crypto_hash_sha512(az, seed, crypto_sign_SEEDBYTES);
+  watch_secret(WATCH_SCALAR, az, sizeof(az));
+  az[0] &= 248;
+  az[31] = (unsigned char) ((az[31] & 63) | 64);
+  watch_secret(WATCH_SCALAR, az, 32);
+  sodium_memzero(az, sizeof(az));
+}
+
+int __wrap_crypto_sign_seed_keypair(unsigned char* pk,
+                                    unsigned char* sk,
+                                    const unsigned char* seed) {
+  int rc;
+
+  watch_secret(WATCH_SEED, seed, crypto_sign_SEEDBYTES);
+  tell_scalar(seed);
+  rc = __real_crypto_sign_seed_keypair(pk, sk, seed);
+  watch_public(pk, crypto_sign_PUBLICKEYBYTES);
+  watch_public(sk + crypto_sign_SEEDBYTES, crypto_sign_PUBLICKEYBYTES);
+  return rc;
+}
+
+int __wrap_crypto_sign_detached(unsigned char* signature,
+                                unsigned long long* signature_len,
+                                const unsigned char* data,
+                                unsigned long long len,
+                                const unsigned char* sk) {
+  int rc = __real_crypto_sign_detached(signature, signature_len, data, len, sk);
+
+  watch_public(&rc, sizeof(rc));
+  watch_public(signature, crypto_sign_BYTES);
+  return rc;
+}
+
+/* ---- comparisons, texts -------------------------------------------------- */
+
+int __real_sodium_memcmp(const void* a, const void* b, size_t len);
+int __wrap_sodium_memcmp(const void* a, const void* b, size_t len);
+int __real_uvssh__auth_ask(struct auth* auth,
+                           const char* password,
+                           const char* new_password);
+int __wrap_uvssh__auth_ask(struct auth* auth,
+                           const char* password,
+                           const char* new_password);
+
+int __wrap_sodium_memcmp(const void* a, const void* b, size_t len) {
+  int rc = __real_sodium_memcmp(a, b, len);
+
+  watch_public(&rc, sizeof(rc));
+  return rc;
+}
+
+/* What a server has read; that it has no NUL in it was looked at before. */
+int __wrap_uvssh__auth_ask(struct auth* auth,
+                           const char* password,
+                           const char* new_password) {
+  if (password != NULL)
+    watch_secret(WATCH_PASSWORD, password, strlen(password));
+  if (new_password != NULL)
+    watch_secret(WATCH_PASSWORD, new_password, strlen(new_password));
+  return __real_uvssh__auth_ask(auth, password, new_password);
+}
