@@ -61,19 +61,29 @@ static const char* parse_fingerprint(const char* text) {
   return text;
 }
 
+/* Of who runs this; NULL: nobody knows. */
+static char* own_name(void) {
+  uv_passwd_t me;
+  char* name;
+
+  if (uv_os_get_passwd(&me) != 0)
+    return NULL;
+  name = strdup(me.username);
+  uv_os_free_passwd(&me);
+  return name;
+}
+
 static void parse_host(options_t* o, char* text) {
   char* at = strrchr(text, '@');
-  uv_passwd_t me;
+  const char* user = o->user == NULL && at == NULL ? own_name() : o->user;
 
   o->host = at == NULL ? text : at + 1;
   if (at != NULL) {
     *at = '\0';
-    o->user = text;
-  } else if (o->user == NULL && uv_os_get_passwd(&me) == 0) {
-    o->user = strdup(me.username);
-    uv_os_free_passwd(&me);
+    user = text;
   }
-  if (o->user == NULL || *o->user == '\0')
+  o->user = user == NULL ? "" : user;
+  if (*o->user == '\0')
     WRONG("nobody knows who you are; give -l USER");
   if (*o->host == '\0')
     WRONG("there is no host; see -h");
@@ -81,21 +91,19 @@ static void parse_host(options_t* o, char* text) {
 
 /* The words with a space between them, as ssh sends them. */
 static void parse_command(options_t* o, int count, char** words) {
-  size_t len = 0;
+  size_t len = 0, at = 0;
   int i;
 
-  if (count == 0)
+  if (count <= 0)
     return;
   for (i = 0; i < count; i++)
     len += strlen(words[i]) + 1;
   o->command = calloc(1, len);
   if (o->command == NULL)
     WRONG("no memory");
-  for (i = 0; i < count; i++) {
-    if (i > 0)
-      strcat(o->command, " ");
-    strcat(o->command, words[i]);
-  }
+  for (i = 0; i < count; i++)
+    at += (size_t) snprintf(o->command + at, len - at, i > 0 ? " %s" : "%s",
+                            words[i]);
 }
 
 static void parse_one(options_t* o, int c) {

@@ -75,7 +75,7 @@ static str_t next_word(str_t* line) {
 
 /* '*' any bytes, '?' one. A '*' that did not reach far enough takes one byte
  * more, only the last one: so it is quick whatever the pattern. */
-static int glob(str_t pattern, str_t name) {
+static int glob_fits(str_t pattern, str_t name) {
   size_t p = 0, n = 0;
   size_t star = SIZE_MAX, from = 0;
 
@@ -110,7 +110,7 @@ static int matches_list(str_t list, str_t name) {
       pattern = drop(pattern, 1);
     if (pattern.len > PATTERN_MAX)
       return 0;
-    if (!glob(pattern, name))
+    if (!glob_fits(pattern, name))
       continue;
     if (negated)
       return 0;
@@ -126,6 +126,7 @@ static int read_sha1(str_t base64, uint8_t out[HMAC_SHA1_SIZE]) {
   if (base64.len != (HMAC_SHA1_SIZE + 2) / 3 * 4 ||
       uvssh__base64_read(&b, base64, NULL) != 0 || b.len != HMAC_SHA1_SIZE)
     return 0;
+  /* cppcheck-suppress uninitvar ; filled through b */
   memcpy(out, room, HMAC_SHA1_SIZE);
   return 1;
 }

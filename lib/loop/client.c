@@ -1,6 +1,8 @@
 /* client.c: how a client's session begins. */
 #include "loop/loop.h"
 
+#include <assert.h>
+
 int uvssh_session_init(uv_loop_t* loop,
                        uvssh_session_t* session,
                        const uvssh_config_t* config,
@@ -48,6 +50,7 @@ int uvssh_client_start(uvssh_req_t* req,
   err = uvssh__client_may_start(a);
   if (err != 0)
     return err;
+  assert(a != NULL);               /* or it might not have */
   s = &a->session;
   uvssh__request_begin(req, &s->desk, NULL, cb);
   s->start_req = req;

@@ -9,6 +9,8 @@
  * name of the peer in a log line. */
 #include "loop/loop.h"
 
+#include <assert.h>
+
 static void free_password(struct client_login* l) {
   if (l->password != NULL)
     uvssh__free_secret(l->password, strlen(l->password));
@@ -170,6 +172,7 @@ int uvssh_client_login(uvssh_req_t* req,
   l = (struct client_login*) uvssh__calloc(1, sizeof(*l));
   if (l == NULL)
     return UV_ENOMEM;
+  assert(a != NULL);               /* or it might not have started */
   l->attach = a;
   l->req = req;
   err = fill(l, what);

@@ -15,6 +15,8 @@
  * anything. */
 #include "loop/loop.h"
 
+#include <assert.h>
+
 enum { HEAP_FIRST = 16 };
 
 struct penalty {
@@ -80,9 +82,12 @@ static int heap_grow(struct penalties* t) {
 /* ---- entries ------------------------------------------------------------- */
 
 static void drop_first(struct penalties* t) {
-  struct penalty* p = t->heap[0];
-  struct penalty* last = t->heap[t->table.count - 1];
+  struct penalty* p;
+  struct penalty* last;
 
+  assert(t->heap != NULL);
+  p = t->heap[0];
+  last = t->heap[t->table.count - 1];
   uvssh__sources_remove(&t->table, &p->node);
   if (last != p) {
     last->at = 0;
@@ -101,7 +106,7 @@ static void forget(struct penalties* t, uint64_t now) {
   unsigned i;
 
   for (i = 0; i < 2; i++)
-    if (t->table.count != 0 && t->heap[0]->until <= now)
+    if (t->heap != NULL && t->heap[0]->until <= now)
       drop_first(t);
 }
 
