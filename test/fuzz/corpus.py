@@ -201,7 +201,7 @@ def packet():
     save("packet", "clear", bytes([0, 0]) + clear * 3)
     save("packet", "clear-pieces", bytes([0, 5]) + clear * 3)
     for name, word in (("zero", u32(0)), ("huge", u32(0xfffffffc)),
-                       ("limit", u32(35000)), ("above", u32(35008))):
+                       ("limit", u32(34996)), ("above", u32(35004))):
         save("packet", "clear-" + name, bytes([0, 0]) + word + bytes(20))
     save("packet", "clear-padding", bytes([0, 0]) + u32(12) + b"\x0b" +
          bytes(11))
@@ -212,6 +212,7 @@ def packet():
     for suite in range(5):
         for name, piece, records in (
                 ("good", 0, good + large + good), ("odd", 0, good + odd),
+                ("little", 0, good + say(b"\3" + b"message" + bytes(3))),
                 ("pieces", 7, good + good + large),
                 ("spoiled", 9, good + spoiled)):
             save("packet", f"{name}-{suite}",
@@ -318,6 +319,8 @@ def server_open():
          OPEN + BYE)
     save("server-open", "rekey-job", do("jobs", 1) + OPEN + do("honest", 0) +
          do("honest", 1) + do("channel", 3) + do("jobs", 0) + do("honest", 3))
+    save("server-open", "rekey-requests", OPEN + do("session", 2) +
+         say(request(0, "x@y")) * 80)
     save("server-open", "global", mood(YES, NO) +
          say(global_request("tcpip-forward", 1, s("") + u32(0))) +
          say(global_request("x@y", 0, b"rest")) + do("session", 1) +
@@ -372,6 +375,8 @@ def client_kex():
     save("client-kex", "later", mood(LATER) + do("honest", 0) + do("batch", 1) +
          do("honest", 2) + say(b"\x15") + do("answer", YES))
     save("client-kex", "refused", mood(NO) + do("honest", 0) + do("honest", 2))
+    save("client-kex", "refused-goes-on", mood(NO) + REKEY_CLIENT +
+         do("honest", 4) + do("login", 1) + say(b"\x34") + do("session", 0))
     save("client-kex", "forged", say(kexinit(role="s")) +
          say(b"\x1f" + s(BLOB) + s(POINT) +
              s(s("ssh-ed25519") + s(bytes(64)))))
@@ -458,10 +463,135 @@ def client_open():
          do("channel", 3) + do("channel", 11) + do("time", 255) + say(close(0)))
 
 
+# ---- a server, a client, and somebody between -------------------------------
+
+MEDDLING = ("flip drop add repeat swap drop_packet repeat_packet swap_packets "
+            "hold cut chunk time write open rekey ask shutdown close "
+            "leave").split()
+
+
+def act(what, a=0, b=0, c=0):
+    return bytes([MEDDLING.index(what), a, b, c])
+
+
+def tamper():
+    """a: the side (1: the client's way), then what; see tamper.c."""
+    def case(name, *acts, client=0, server=0, more=0):
+        save("tamper", name, bytes([client, server, more]) + b"".join(acts))
+
+    work = [act("open"), act("write", 0, 1, 9), act("write", 1, 2),
+            act("rekey", 1), act("write", 0, 1), act("open", 2),
+            act("write", 3, 9, 9), act("ask", 1), act("shutdown", 0),
+            act("shutdown", 1)]
+    for suite in range(5):
+        for macs in range(3) if suite > 2 else (0,):
+            case(f"plain-{suite}-{macs}", *work, client=suite, more=macs)
+    case("none-in-common", act("time", 255), client=1, server=3)
+    case("later", *work, more=0x80)
+    case("often", *work * 2, more=0x30)
+    case("password", *work, more=0x40)
+    case("clear", act("flip", 0, 60, 1), act("time", 255))
+    for n, what in enumerate(MEDDLING[:8]):
+        for which in (0, 1):
+            held = [act("hold", which, 1), act("write", which, 1),
+                    act("write", which, 2), act("ask", which),
+                    act(what, which, 3 + n, 17), act("hold", which, 0)]
+            case(f"{what}-{which}", act("open"), *held, act("time", 255),
+                 client=1 + n % 4, more=n % 3)
+            case(f"{what}-{which}-early", act(what, which, 4 * n + 2, 9),
+                 act("time", 255), client=1 + n % 4)
+    for how in range(3):
+        case(f"cut-{how}", act("open"), act("cut", how & 1, 40, how),
+             act("write", 0, 9), act("time", 255), act("time", 255))
+    case("pieces", act("chunk", 0, 5), act("chunk", 1, 9), *work)
+    case("close", act("open"), act("write", 0, 9), act("close", 0),
+         act("leave", 1))
+
+
+# ---- the small ones ---------------------------------------------------------
+
+def seal():
+    for suite in range(6):
+        head = bytes([suite]) + u32(0xfffffffe) + bytes(range(16))
+        sizes = b"".join(struct.pack(">HB", n, 9) + b"p" * n
+                         for n in (0, 1, 181, 182, 183, 300))
+        save("seal", f"sizes-{suite}", head + sizes)
+        save("seal", f"wrong-{suite}", head + struct.pack(">HB", 40, 0) +
+             b"q" * 40 + struct.pack(">HB", 0x8000 | 20, 3) + b"r" * 20 +
+             b"\0\x49")
+
+
+def text():
+    names = ("", "a", "a,b,", ",", "a,,b", CIPHERS, "x" * 65, "a b", "\x7f")
+    for i, mine in enumerate(names):
+        save("text", f"lists-{i}", b"\0" + mine.encode() + b"\0b,aes256-ctr")
+    save("text", "lists-order", b"\0x,a,b,c\0c,b,a")
+    for i, mine in enumerate((KEX, CIPHERS, MACS, "none", "ssh-ed25519", "",
+                              "aes256-ctr,")):
+        save("text", f"algorithms-{i}", b"\1" + mine.encode())
+    for i, mine in enumerate(("", "QUJD", "QUI=", "QQ==", "QR==", "Q===",
+                              "QUJD\r\nQUJD", "QU=J", "QUJDQ", "_-__")):
+        save("text", f"base64-{i}", b"\2" + mine.encode())
+    for i, mine in enumerate((b"QUJ\xab", b"QUJ\xaf", b"QUJD\0", b"\0QUJD")):
+        save("text", f"base64-odd-{i}", b"\2" + mine)
+    for i, mine in enumerate(("none", "publickey,password", "x,none")):
+        save("text", f"methods-{i}", b"\3" + mine.encode())
+    for i, mine in enumerate(("ssh-ed25519", "", "rsa-sha2-256", "a,,b")):
+        save("text", f"info-{i}", b"\4" + u32(2) + s("x") + s("") +
+             s("server-sig-algs") + s(mine))
+    rest = b"uvssh_1\0be welcome\0aes256-ctr\0hmac-sha2-256"
+    save("text", "config", b"\5" + bytes(9) + rest)
+    save("text", "config-packet", b"\5\x84\0\0\x80\x20" + bytes(8) + rest)
+    save("text", "config-lists", b"\5" + bytes(9) + rest + b",x")
+    for i in range(9):
+        for shift in (132, 145, 164):
+            save("text", f"config-{i}-{shift}", b"\5" + bytes(i) +
+                 bytes([shift, 0, 0, 0x10, 0]) + bytes(8 - i) + rest)
+
+
+def requests():
+    fields = (pty(), s("LANG") + s("C"), b"", s("true"), s("sftp"),
+              u32(80) + u32(24) + u32(0) * 2, s("INT"), u32(500), u32(3),
+              s("TERM") + b"\1" + s("why") + s("en"), b"")
+    for i, these in enumerate(fields):
+        save("request", f"request-{i}", bytes([i]) + these)
+        save("request", f"request-{i}-long", bytes([i]) + these + b"x")
+        save("request", f"request-{i}-short", bytes([i]) + these[:-1])
+    for name, modes in (("twice", b"\1\0\0\0\2\1\0\0\0\3\0"),
+                        ("odd", b"\xa0\1\0\0\0\2"), ("cut", b"\1\0\0")):
+        save("request", f"modes-{name}", b"\0" + pty(modes=modes))
+    host = s("host.example") + u32(22) + s("192.0.2.1") + u32(65535)
+    for i, these in enumerate((b"", host, b"any")):
+        which = next(n for n in range(128, 256) if n % 3 == i)
+        save("request", f"open-{i}", bytes([which]) + these)
+    save("request", "open-origin-port", b"\x82" + host[:-4] + u32(65536))
+    save("request", "open-port", b"\x82" + s("h") + u32(65536) + s("") +
+         u32(0))
+
+
+def script():
+    reply = b"\x1f" + s(BLOB) + s(POINT) + s(s("ssh-ed25519") + s(bytes(64)))
+    clear = u32(12) + b"\x06" + b"\x02\0\0\0\0" + bytes(6)
+    save("script", "ident", b"\0SSH-2.0-peer\r\n" + clear * 2)
+    save("script", "padding", b"\0SSH-2.0-peer\r\n" + u32(12) + b"\x0c" +
+         bytes(11))
+    save("script", "ident-long", b"\0SSH-2.0-" + b"x" * 300)
+    for cipher in range(4):
+        for role in (0, 8):
+            messages = (say(kexinit(role="cs"[role == 0])) +
+                        say(b"\x1e" + s(POINT)) + say(reply) +
+                        say(b"\x5e" + u32(0) + s("data")) + BYE)
+            save("script", f"sealed-{cipher}-{role}",
+                 bytes([cipher | role | 16 | 32]) + messages)
+            save("script", f"clear-{cipher}-{role}",
+                 bytes([cipher | role | 32]) + messages)
+        save("script", f"raw-{cipher}", bytes([cipher | 16]) + bytes(range(90)))
+
+
 if len(sys.argv) != 1:
     print(__doc__.strip())
     sys.exit(0 if sys.argv[1] in ("-h", "--help") else 2)
 for make in (wire, escape, key_blob, ident, kexinits, packet, server_kex,
              server_login, server_open, client_kex, client_login, client_open,
-             without_memory):
+             without_memory, tamper, seal, text, requests, script):
     make()

@@ -16,6 +16,7 @@ static struct {
   unsigned fail_in;                /* allocations; 0: none fails */
   int hold;
   uint64_t random;
+  uint64_t trace;
   uvssh_key_t* key[2];
 } all;
 
@@ -24,9 +25,30 @@ void fuzz_broken(const char* file, int line, const char* what) {
   abort();
 }
 
+/* ---- what was done ------------------------------------------------------ */
+
+static void trace_number(uint64_t n) {
+  all.trace = (all.trace ^ n) * 0x100000001b3;
+  all.trace ^= all.trace >> 31;
+}
+
+void fuzz_trace(const void* base, size_t n) {
+  const uint8_t* p = (const uint8_t*) base;
+  size_t i;
+
+  trace_number(n);
+  for (i = 0; i < n; i++)
+    all.trace = (all.trace ^ p[i]) * 0x100000001b3;
+}
+
+uint64_t fuzz_traced(void) {
+  return all.trace;
+}
+
 /* ---- heap --------------------------------------------------------------- */
 
-static int fails(void) {
+static int fails(size_t size) {
+  trace_number(size);
   return !all.hold && all.fail_in != 0 && --all.fail_in == 0;
 }
 
@@ -38,19 +60,19 @@ static void* took(void* base) {
 
 static void* heap_malloc(size_t size) {
   MUST(size <= BLOCK_MAX);
-  return fails() ? NULL : took(malloc(size));
+  return fails(size) ? NULL : took(malloc(size));
 }
 
 static void* heap_calloc(size_t count, size_t size) {
   MUST(count <= BLOCK_MAX / size);
-  return fails() ? NULL : took(calloc(count, size));
+  return fails(count * size) ? NULL : took(calloc(count, size));
 }
 
 static void* heap_realloc(void* old, size_t size) {
   void* base;
 
   MUST(size <= BLOCK_MAX);
-  if (fails())
+  if (fails(size))
     return NULL;
   base = realloc(old, size);
   MUST(base != NULL);
@@ -79,6 +101,7 @@ static void random_bytes(void* out, size_t len) {
   uint8_t* p = (uint8_t*) out;
   size_t i;
 
+  trace_number(len);
   for (i = 0; i < len; i++) {
     all.random ^= all.random >> 12;
     all.random ^= all.random << 25;
@@ -105,6 +128,7 @@ int LLVMFuzzerInitialize(int* argc, char*** argv) {
 
 void fuzz_begin(void) {
   all.random = 88172645463325252u;
+  all.trace = 0;
   all.fail_in = 0;
   all.hold = 0;
 }

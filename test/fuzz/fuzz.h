@@ -39,6 +39,13 @@ void fuzz_begin(void);
 /* All memory is back. Returns 0. */
 int fuzz_end(void);
 
+/* What an execution did goes into one number: each allocation, how much
+ * randomness, and what targets add, such as bytes that leave and lines of the
+ * log. replay.c runs an input twice: the number is the same, or something is no
+ * function of the input. Reads all n bytes, as a sanitizer wants. */
+void fuzz_trace(const void* base, size_t n);
+uint64_t fuzz_traced(void);
+
 /* The n-th allocation from now on fails, that one only; 0: none does. What the
  * target itself does with the library's memory is left out between hold(1) and
  * hold(0). */

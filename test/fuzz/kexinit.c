@@ -32,9 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   uint8_t* copy;
   rd_t m;
 
-  if (in.left == 0)
-    return 0;
   fuzz_begin();
+  if (in.left == 0)
+    return fuzz_end();
   place_open(&p, what & 1);
   p.desk.config.require_strict = (what & 4) != 0;
   if ((what & 8) != 0) {

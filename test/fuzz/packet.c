@@ -59,13 +59,19 @@ static int feed(struct place* p, const uint8_t* bytes, size_t n) {
   return err == 0;
 }
 
+/* In the clear a length that cannot be is seen as soon as it is there. */
 static void raw(struct place* p, struct input in, size_t piece) {
+  uint32_t max = p->desk.logged_in ? PACKET_MAX : PACKET_PREAUTH_MAX;
+  uint32_t first = in.left < 8 ? 12 : get_u32(in.at);
   const uint8_t* at;
   size_t n;
 
   do
     n = input_take(&in, piece, &at);
   while (n != 0 && feed(p, at, n));
+  if (p->t.in.keys.cipher == NULL &&
+      (first < 5 || first > max || first % 8 != 4))
+    MUST(in.left != 0 || n != 0);
 }
 
 /* Exactly one packet, in pieces; what came of it. */

@@ -19,6 +19,7 @@ static void on_log(void* arg,
                    const uvssh_session_t* session,
                    const char* text) {
   MUST(strlen(text) < 1024);
+  fuzz_trace(text, strlen(text));
 }
 
 static const struct desk_ops ops = { on_wake, on_submit, on_now };

@@ -58,6 +58,7 @@ static void on_log(void* arg,
   const char* name = text + 4;
 
   MUST(strlen(text) < 1024 && strchr(text, '\n') == NULL);
+  fuzz_trace(text, strlen(text));
   if (level != UVSSH_LOG_PACKET || !starts_with(text, "out "))
     return;
   MUST(!w->disconnected);
@@ -74,13 +75,11 @@ static void on_log(void* arg,
 /* ---- turns --------------------------------------------------------------- */
 
 static void write_out(struct world* w) {
-  volatile uint8_t both;
   uv_buf_t out;
 
   while (!w->writing && uvssh__session_output(&w->s, &out)) {
     MUST(out.len != 0);
-    both = (uint8_t) (out.base[0] ^ out.base[out.len - 1]);
-    (void) both;
+    fuzz_trace(out.base, out.len);
     w->writing = 1;
     if (w->full)
       return;
@@ -110,6 +109,7 @@ static void nothing_grows(const struct world* w) {
 
   MUST(w->s.desk.question_count <= QUESTIONS_MAX);
   MUST(t->unsent <= SEAL_AHEAD_MAX + REPLIES_MAX + 2 * PACKET_MAX);
+  MUST(t->deferred_count <= DEFERRED_MAX);
   MUST(t->deferred.len <= DEFERRED_BYTES_MAX + 4 * DEFERRED_MAX);
   MUST(c->count + c->open_count <= 6);
   if (w->s.ending > E_EMPTYING)
@@ -299,6 +299,8 @@ static void begin(struct world* w, int is_server, enum start start) {
   say_ident(w);
   if (!is_server)
     app_client_starts(w);
+  w->trusted = start >= AT_LOGIN;
+  w->let_in = start == AT_OPEN;
   if (start >= AT_LOGIN)
     skip_exchange(w);
   if (start == AT_OPEN)

@@ -42,6 +42,7 @@ enum { QUESTIONS = 16, CHANNELS = 12, REQUESTS = 200 };
 
 enum about {
   ABOUT_LOGIN,
+  ABOUT_PROBE,                     /* would this key do? */
   ABOUT_HOSTKEY,
   ABOUT_FORM,
   ABOUT_CHANNEL,
@@ -83,6 +84,8 @@ struct world {
   unsigned request_count;
   unsigned closes;                 /* on_close of the session */
   unsigned readies;
+  int let_in;                      /* server: the app has said yes to a login */
+  int trusted;                     /* client: ... to the host key */
 };
 
 /* ---- world.c ------------------------------------------------------------- */

@@ -158,6 +158,13 @@ static void on_drain(uvssh_channel_t* channel) {
 
 static void answer_channel(struct world* w, uvssh_reply_t reply, enum mood m);
 
+static void said_yes(struct world* w, enum about about) {
+  if (about == ABOUT_LOGIN)
+    w->let_in = 1;
+  if (about == ABOUT_HOSTKEY)
+    w->trusted = 1;
+}
+
 static void answer(struct world* w,
                    uvssh_reply_t reply,
                    enum about about,
@@ -188,8 +195,8 @@ static void answer(struct world* w,
         answer_channel(w, reply, decide(w));
       else if (about == ABOUT_FORM)
         (void) uvssh_reply_answers(reply, words, m == M_LATER ? 2 : 1);
-      else
-        (void) uvssh_reply_accept(reply);
+      else if (uvssh_reply_accept(reply) == 0)
+        said_yes(w, about);
       break;
   }
 }
@@ -292,13 +299,17 @@ static void on_auth(uvssh_session_t* session,
   MUST((attempt->method == UVSSH_AUTH_PASSWORD) == (attempt->password != NULL));
   if (attempt->key_proven)
     MUST(uvssh_key_equal(attempt->key, fuzz_key(KEY_OF_USER)));
-  ask(world_of(session), reply, ABOUT_LOGIN);
+  ask(world_of(session), reply,
+      attempt->method == UVSSH_AUTH_PUBLICKEY && !attempt->key_proven
+          ? ABOUT_PROBE
+          : ABOUT_LOGIN);
 }
 
 static void on_ready(uvssh_session_t* session) {
   struct world* w = world_of(session);
 
   MUST(++w->readies == 1 && uvssh_session_is_ready(session));
+  MUST(w->is_server ? w->let_in : w->trusted);
 }
 
 static void on_channel(uvssh_session_t* session,

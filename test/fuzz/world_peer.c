@@ -212,7 +212,12 @@ void peer_honest(struct world* w, uint8_t how) {
   fuzz_memory_hold(1);
   switch (how % 8) {
     case 0: say_kexinit(w); break;
-    case 1: say_kex_init(w); break;
+    case 1:
+      if (w->is_server)
+        say_kex_init(w);
+      else
+        say_kex_reply(w);
+      break;
     case 2: say_kex_reply(w); break;
     case 3: say_newkeys(w); break;
     case 4: say_service(w); break;
