@@ -500,6 +500,7 @@ def tamper():
                  client=1 + n % 4, more=n % 3)
             case(f"{what}-{which}-early", act(what, which, 4 * n + 2, 9),
                  act("time", 255), client=1 + n % 4)
+    case("shutdown-early", act("hold", 1, 1), act("open"), act("shutdown"))
     for how in range(3):
         case(f"cut-{how}", act("open"), act("cut", how & 1, 40, how),
              act("write", 0, 9), act("time", 255), act("time", 255))

@@ -378,13 +378,13 @@ static void end_channel(struct run* r, unsigned by_server, unsigned i,
 
   if (!ch->in_use || ch->pub.impl == NULL)
     return;
-  r->ended[by_server][i] = 1;
-  if (how == CLOSE)
+  if (how == CLOSE) {
     r->quiet = 0;
-  if (how == CLOSE)
+    r->ended[by_server][i] = 1;
     uvssh_channel_close(&ch->pub);
-  else
-    (void) uvssh_channel_shutdown(NULL, &ch->pub, NULL);
+  } else if (uvssh_channel_shutdown(NULL, &ch->pub, NULL) == 0) {
+    r->ended[by_server][i] = 1;    /* not where it is still to be opened */
+  }
 }
 
 static void rekey(struct run* r, struct side* s) {
