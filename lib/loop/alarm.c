@@ -18,6 +18,7 @@ void uvssh__alarm_init(struct loop* loop, struct alarm* alarm, alarm_cb cb) {
   alarm->loop = loop;
   alarm->due = UINT64_MAX;
   alarm->cb = cb;
+  alarm->is_calling = 0;
   queue_init(&alarm->link);
 }
 
@@ -25,7 +26,17 @@ static void on_timer(uv_timer_t* timer) {
   struct alarm* alarm = (struct alarm*) timer->data;
 
   alarm->due = UINT64_MAX;
+  alarm->is_calling = 1;
   alarm->cb(alarm);
+  alarm->is_calling = 0;
+}
+
+/* libuv would run a timer that its own callback starts for now in the same
+ * round, again and again. */
+static uint64_t wait_for(const struct alarm* alarm, uint64_t now) {
+  if (alarm->due > now)
+    return alarm->due - now;
+  return alarm->is_calling ? 1 : 0;
 }
 
 /* Ordered by time; of two at once the one that was set first comes first. */
@@ -51,7 +62,7 @@ void uvssh__alarm_start(struct alarm* alarm, uint64_t due) {
   if (alarm->loop->has_clock)
     enlist(alarm);
   else
-    uv_timer_start(&alarm->timer, on_timer, due > now ? due - now : 0, 0);
+    uv_timer_start(&alarm->timer, on_timer, wait_for(alarm, now), 0);
 }
 
 void uvssh__alarm_stop(struct alarm* alarm) {

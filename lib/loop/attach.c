@@ -286,8 +286,11 @@ static void note_place(struct attach* a) {
     uvssh__limit_move(l, &a->source, place_of(&a->session));
 }
 
-/* What the transport does not take at once is not said. */
+/* What the transport does not take at once is not said. Who has logged in since
+ * his last turn has left by himself. */
 void uvssh__attach_evict(struct attach* a) {
+  if (a->session.desk.logged_in)
+    return;
   enter(a);
   uvssh__session_crowded_out(&a->session);
   write_out(a);

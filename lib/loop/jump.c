@@ -37,11 +37,14 @@ static void end(uvssh_transport_t* t, int status) {
   uvssh_transport_feed(t, (ssize_t) words_of(t)->end, NULL);
 }
 
-/* The last we hear of it. */
+/* The last we hear of it, as a reader would: what anybody may have cut has not
+ * ended in peace. */
 static void on_gone(struct holder* holder, int status) {
   uvssh_transport_t* t = transport_of(holder);
 
   words_of(t)->channel = NULL;
+  if (status == UV_EOF)
+    status = UV_ECONNRESET;
   end(t, status == 0 ? UV_EOF : status);
 }
 

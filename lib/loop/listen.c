@@ -130,9 +130,14 @@ static int takes_more(struct server* server) {
          server->taken <= server->config.preauth_total / 16;
 }
 
+static void resume_soon(struct server* server) {
+  uvssh__alarm_start(&server->alarm, loop_now(server->loop));
+}
+
 static void hold(struct listener* l) {
-  l->held = 1;
-  uvssh__alarm_start(&l->server->alarm, loop_now(l->server->loop));
+  if (l->held++ == 0)
+    l->since = ++l->server->holds;
+  resume_soon(l->server);
 }
 
 static void on_connection(uv_stream_t* stream, int status) {
@@ -165,28 +170,32 @@ static void on_connection(uv_stream_t* stream, int status) {
     turn_away(a);
 }
 
+/* The one that waits longest: a crowd at one does not keep the others out. */
 static struct listener* held_listener(const struct server* server) {
-  struct queue* at;
+  struct listener* first = NULL;
   struct listener* l;
+  struct queue* at;
 
   for (at = server->listeners.next; at != &server->listeners; at = at->next) {
     l = CONTAINER_OF(at, struct listener, link);
-    if (l->held)
-      return l;
+    if (l->held != 0 && (first == NULL || l->since < first->since))
+      first = l;
   }
-  return NULL;
+  return first;
 }
 
-/* One each: then libuv goes on with the rest. A listener may go in its call. */
+/* One by one: libuv goes on with the rest, or (on Windows) has said them all
+ * already. A listener may go in its call. */
 void uvssh__listeners_resume(struct server* server) {
   struct listener* l;
 
   while ((l = held_listener(server)) != NULL) {
     if (!takes_more(server)) {
-      hold(l);
+      resume_soon(server);
       return;
     }
-    l->held = 0;
+    l->held--;
+    l->since = ++server->holds;
     on_connection(l->stream, 0);
   }
 }
@@ -265,7 +274,8 @@ static void on_listener_closed(uv_handle_t* handle) {
 
 static void listener_close(struct listener* l) {
   queue_remove(&l->link);
-  l->owed = l->held = 0;
+  l->owed = 0;
+  l->held = 0;
   if (l->is_ours) {
     l->server->handles++;
     uv_close(&l->own.handle, on_listener_closed);

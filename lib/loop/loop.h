@@ -140,6 +140,7 @@ struct alarm {
   struct queue link;               /* of loop->alarms */
   uint64_t due;                    /* UINT64_MAX: not set */
   alarm_cb cb;
+  int is_calling;                  /* cb is on the stack, by libuv's timer */
   alarm_cb closed;
 };
 
@@ -337,7 +338,8 @@ void uvssh__attach_closed(struct attach* a);
 void uvssh__attach_unwritable(struct attach* a);
 /* Bytes that may still be read this turn. */
 size_t uvssh__attach_budget(struct attach* a);
-/* Somebody else needs its place: it is told so, and closed. */
+/* Somebody else has taken its place: it is told so, and closed, unless it has
+ * logged in meanwhile. */
 void uvssh__attach_evict(struct attach* a);
 
 static inline struct attach* attach_of(const uvssh_session_t* pub) {
@@ -472,7 +474,8 @@ struct listener {
   } spare;
   int spare_used;                  /* until it is closed */
   int owed;                        /* one more waits to be turned away */
-  int held;                        /* one more waits for the next turn */
+  unsigned held;                   /* so many wait for the next turn */
+  uint64_t since;                  /* that they do: one of server->holds */
   int gone;                        /* closed: only the spare is waited for */
 };
 
@@ -489,6 +492,7 @@ struct server {
   struct penalties penalties;
   uint64_t turn;                   /* the loop's, of the count below */
   unsigned taken;                  /* from the listeners */
+  uint64_t holds;                  /* counts who of these had to wait */
   struct alarm alarm;              /* shutdown's deadline; before that: the */
                                    /* next turn, for who is held */
   int draining;                    /* shutdown was called */

@@ -79,6 +79,15 @@ static int heap_grow(struct penalties* t) {
   return 0;
 }
 
+/* There is a heap while there are entries, and only then. */
+static void heap_drop_empty(struct penalties* t) {
+  if (t->table.count != 0)
+    return;
+  uvssh__free(t->heap);
+  t->heap = NULL;
+  t->cap = 0;
+}
+
 /* ---- entries ------------------------------------------------------------- */
 
 static void drop_first(struct penalties* t) {
@@ -94,11 +103,7 @@ static void drop_first(struct penalties* t) {
     sift_down(t, last);
   }
   uvssh__free(p);
-  if (t->table.count != 0)
-    return;
-  uvssh__free(t->heap);
-  t->heap = NULL;
-  t->cap = 0;
+  heap_drop_empty(t);
 }
 
 /* Two for each that may come: so all that is over goes. */
@@ -141,6 +146,7 @@ static struct penalty* penalty_new(struct penalties* t,
   if (p == NULL || heap_grow(t) != 0 ||
       uvssh__sources_add(&t->table, &p->node, key) != 0) {
     uvssh__free(p);
+    heap_drop_empty(t);
     return NULL;
   }
   p->until = now;
@@ -192,7 +198,9 @@ static uint64_t penalty_for(const struct session* s, const uvssh_config_t* c) {
     case UVSSH_ECRYPTO:
       return 0;
     case UV_ETIMEDOUT:
-      return c->penalty_timeout_ms;
+      if (!s->was_asking)
+        return c->penalty_timeout_ms;
+      break;
     default:
       break;
   }
@@ -200,6 +208,7 @@ static uint64_t penalty_for(const struct session* s, const uvssh_config_t* c) {
     return c->penalty_login_ms;
   switch (s->end.status) {
     case 0:
+    case UV_ETIMEDOUT:             /* while the user thought about him */
       return 0;
     case UVSSH_ENOBANNER:
     case UVSSH_ENOALGO:

@@ -54,6 +54,8 @@ int uvssh_server_init(uv_loop_t* loop,
     return UV_EINVAL;
   if (pub->impl != NULL)
     return UV_EBUSY;
+  if (uvssh__crypto_init() != 0)   /* its tables begin with random bytes */
+    return UVSSH_ECRYPTO;
   server = server_new(config, &err);
   if (server == NULL)
     return err;

@@ -190,7 +190,7 @@ static void start(struct loop* loop, struct job* job) {
 void uvssh__work_turn(struct loop* loop) {
   struct job* job;
 
-  while (loop->waiting > 0 &&
+  while (loop->waiting > 0 && loop->inline_jobs <= INLINE_MAX &&
          (loop->inline_jobs < INLINE_MAX || loop->away < AWAY_MAX)) {
     job = dequeue(loop);
     if (job == NULL)

@@ -47,6 +47,7 @@ static void note(struct session* s, int status, int by_peer) {
     return;
   s->end.status = s->ending == E_EMPTYING ? 0 : status;  /* as promised */
   s->end.phase = uvssh__session_phase(s);
+  s->was_asking = !queue_empty(&s->desk.questions);
   s->end.by_peer = by_peer;
 }
 

@@ -77,6 +77,7 @@ struct session {
   uvssh_req_t* start_req;          /* client: uvssh_client_start() */
   struct session* closing_next;    /* on_close is running, maybe nested */
   uvssh_end_t end;                 /* for on_close */
+  int was_asking;                  /* at the end the user thought about it */
   char* end_text;                  /* what end.text points at; may be NULL */
   unsigned say_reason;             /* E_EMPTYING: what DISCONNECT will say */
   char say_text[257];

@@ -91,6 +91,31 @@ static void jobs_open(struct both* b) {
   atomic_store(&begun, 0);
 }
 
+/* Where the pool takes none for want of memory, a turn runs a few, not all. */
+TEST(jobs_without_memory_wait_for_their_turn) {
+  struct both b;
+  unsigned i, before;
+  enum cost cost;
+
+  for (cost = COST_LIGHT; cost < COSTS; cost++) {
+    NOTE("cost %u", cost);
+    jobs_open(&b);
+    for (i = 0; i < CROWD; i++)
+      submit(loop_of(&b), &crowd[i], i % 3, cost);
+    heap_fail_from(1);
+    uvssh__loop_wake(loop_of(&b));
+    while (loop_of(&b)->waiting != 0) {
+      before = atomic_load(&begun);
+      uvssh__work_turn(loop_of(&b));
+      loop_of(&b)->inline_jobs = 0;
+      CHECK(atomic_load(&begun) - before <= 5);
+    }
+    heap_fail_at(0);
+    CHECK_EQ(atomic_load(&begun), CROWD);
+    both_close(&b);
+  }
+}
+
 /* Who comes last, behind a crowd from one source, has his turn at once. Places
  * on the pool are taken away, so that jobs run in the order they are begun. */
 TEST(jobs_take_turns_by_source) {

@@ -164,6 +164,49 @@ TEST(penalties_spare) {
   both_close(&b);
 }
 
+static void on_auth_never(uvssh_session_t* session,
+                          const uvssh_auth_t* attempt,
+                          uvssh_reply_t reply) {
+  if (peer_of(session)->extra++ == 0 && peer_of(session)->both->data != NULL)
+    (void) uvssh_reply_reject(reply);
+}
+
+/* A timeout that passes while the user thinks is not the peer's, but what he
+ * has done wrong before is. */
+TEST(penalties_spare_who_is_asked_about) {
+  struct both b;
+  struct peer* p;
+  int wrong;
+
+  for (wrong = 0; wrong < 2; wrong++) {
+    NOTE("wrong %d", wrong);
+    penalties_open(&b);
+    b.data = wrong ? &b : NULL;
+    b.server_config.penalty_least_ms = 1;
+    b.server_config.reply_timeout_ms = 0;
+    b.server_on.on_auth = on_auth_never;
+    both_listen(&b);
+    p = came_from(&b, GOAL_START, "127.0.0.2");
+    CHECK_EQ(p->start, 0);
+    do {
+      p->auth = PENDING;
+      CHECK_EQ(uvssh_auth_password(&p->auth_req, &p->session, "someone", "word",
+                                   on_tried), 0);
+      while (p->auth == PENDING && b.served[0]->extra <= wrong)
+        both_pass(&b, 1);
+    } while (b.served[0]->extra <= wrong);
+    while (b.served[0]->closes == 0)
+      both_pass(&b, 1000);
+    CHECK_EQ(b.served[0]->end.status, UV_ETIMEDOUT);
+    p = came_from(&b, GOAL_START, "127.0.0.2");
+    if (wrong)
+      check_turned_away(&b, p);
+    else
+      CHECK_EQ(p->start, 0);
+    both_close(&b);
+  }
+}
+
 TEST(penalties_off) {
   struct both b;
   int i;
@@ -351,6 +394,13 @@ TEST(penalties_without_memory) {
       add(&t, &c, i, 20000, 0);
     CHECK(t.table.count == 40 || heap_failed());
     CHECK(t.table.count >= 39 - 1);
+    uvssh__penalties_free(&t);
+  }
+  HEAP_SWEEP(n) {                  /* of the only one */
+    uvssh__penalties_init(&t);
+    add(&t, &c, 1, 20000, 0);
+    CHECK_EQ(t.table.count, heap_failed() ? 0 : 1);
+    CHECK_EQ(bites(&t, 1, 0), heap_failed() ? 0 : 1);
     uvssh__penalties_free(&t);
   }
 }

@@ -514,6 +514,35 @@ TEST(jump_end_from_below) {
   }
 }
 
+static int hostkeys;
+
+static void on_hostkey_once(uvssh_session_t* s,
+                            uvssh_key_t* key,
+                            uvssh_host_verdict verdict,
+                            uvssh_reply_t reply) {
+  if (hostkeys++ == 0)
+    (void) uvssh_reply_accept(reply);
+}
+
+/* Whose user thinks about the host key reads nothing, and is told the same. */
+TEST(jump_end_from_below_while_it_pauses) {
+  struct tower w;
+
+  hostkeys = 0;
+  tower_begin(&w);
+  w.b.client_on.on_hostkey = on_hostkey_once;
+  tower_start(&w);
+  open_channel(&w, 0, &session);
+  put_on(&w, 1, GOAL_START);
+  UNTIL(&w.b, hostkeys == 2);
+  flow_rest(&w.b, 2);
+  act(&w, 2);
+  UNTIL(&w.b, w.client[1]->closes == 1 && w.served[1]->closes == 1);
+  CHECK_EQ(w.client[0]->end.status, UV_EOF);
+  CHECK_EQ(w.client[1]->end.status, told_by(w.client[0]));
+  both_close(&w.b);
+}
+
 /* Each in the middle of writing: the status is still that of the end. */
 TEST(jump_end_from_below_while_it_writes) {
   static const int actions[] = { 0, 2, 9, 10 };

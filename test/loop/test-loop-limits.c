@@ -116,6 +116,54 @@ static void on_auth_later(uvssh_session_t* session,
   peer_of(session)->extra = 1;
 }
 
+enum { HOUSE = 16 };
+
+static uvssh_reply_t replies[HOUSE];
+static unsigned reply_count;
+
+static void on_auth_kept(uvssh_session_t* session,
+                         const uvssh_auth_t* attempt,
+                         uvssh_reply_t reply) {
+  replies[reply_count++] = reply;
+}
+
+/* Yes to the one who would be the next to go, between two newcomers. */
+static void on_connection_accept(uvssh_server_t* server, int status) {
+  CHECK_EQ(status, 0);
+  both_accept(server, status);
+  if (((struct both*) server->data)->served_count == HOUSE + 1)
+    CHECK_EQ(uvssh_reply_accept(replies[1]), 0);
+}
+
+/* Who has logged in goes for nobody, even before his next turn. */
+TEST(limits_total_just_logged_in) {
+  struct both b;
+  int i, fd[2];
+
+  both_open(&b);
+  b.server_config.preauth_total = HOUSE;
+  b.server_config.preauth_per_source = 0;
+  b.server_on.on_auth = on_auth_kept;
+  b.on_connection = on_connection_accept;
+  reply_count = 0;
+  both_listen(&b);
+  for (i = 0; i < HOUSE; i++) {
+    (void) both_client(&b, GOAL_LOGIN);
+    UNTIL(&b, reply_count == (unsigned) i + 1);
+  }
+  for (i = 0; i < 2; i++)
+    CHECK((fd[i] = both_socket(&b)) >= 0);
+  UNTIL(&b, b.served_count == HOUSE + 2 && b.clients[1]->auth != PENDING);
+  check_crowded_out(&b, 0, 1);
+  CHECK_EQ(b.clients[1]->auth, 0);
+  CHECK_EQ(b.served[1]->readies, 1);
+  for (i = 1; i < HOUSE; i++)
+    CHECK_EQ(b.served[i]->closes, 0);
+  for (i = 0; i < 2; i++)
+    close(fd[i]);
+  both_close(&b);
+}
+
 TEST(limits_total_asked) {
   struct both b;
   struct peer* p;

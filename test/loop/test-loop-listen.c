@@ -113,6 +113,52 @@ TEST(listen_any_ipv6_is_no_ipv4) {
   both_close(&b);
 }
 
+static int crowd_came, other_came;
+
+static void on_crowd(uvssh_server_t* server, int status) {
+  crowd_came++;                    /* nobody is taken */
+}
+
+static void on_other(uvssh_server_t* server, int status) {
+  other_came++;
+}
+
+/* With the smallest house one newcomer a turn is taken: a crowd at one socket
+ * does not keep out who comes to another. */
+TEST(listen_takes_turns) {
+  enum { CROWD = 40, EACH = 4 };
+  struct both b;
+  uv_tcp_t tcp;
+  struct sockaddr_storage crowd;
+  int fd[CROWD + EACH];
+  int i, len = sizeof(b.address);
+
+  crowd_came = other_came = 0;
+  both_open(&b);
+  b.server_config.preauth_total = 1;
+  b.on_connection = on_crowd;
+  both_listen(&b);
+  crowd = b.address;
+  CHECK_EQ(uv_tcp_init(&b.loop, &tcp), 0);
+  CHECK_EQ(uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in*) &b.address), 0);
+  CHECK_EQ(uv_tcp_bind(&tcp, (struct sockaddr*) &b.address, 0), 0);
+  CHECK_EQ(uv_tcp_getsockname(&tcp, (struct sockaddr*) &b.address, &len), 0);
+  CHECK_EQ(uvssh_server_listen_stream(&b.server, (uv_stream_t*) &tcp, on_other),
+           0);
+  for (i = 0; i < CROWD + EACH; i++) {
+    if (i == EACH)
+      b.address = crowd;
+    CHECK((fd[i] = both_socket(&b)) >= 0);
+  }
+  UNTIL(&b, other_came == EACH);
+  CHECK(crowd_came <= 3 * EACH);
+  UNTIL(&b, crowd_came == CROWD);
+  for (i = 0; i < CROWD + EACH; i++)
+    close(fd[i]);
+  uv_close((uv_handle_t*) &tcp, NULL);
+  both_close(&b);
+}
+
 TEST(listen_port_in_use) {
   struct both a;
   struct both b;
