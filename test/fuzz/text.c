@@ -75,13 +75,20 @@ static int naive_is_list(const char* list) {
   return i <= 1024;
 }
 
+/* Of what naive_name() returned, before it is called again. */
+static void keep_name(char out[NAME_BYTES_MAX + 1], const char* name) {
+  size_t len = strnlen(name, NAME_BYTES_MAX);
+
+  memcpy(out, name, len);
+  out[len] = '\0';
+}
+
 static int naive_has(const char* list, const char* name) {
   char copy[NAME_BYTES_MAX + 1];
   const char* each;
   size_t i;
 
-  (void) strncpy(copy, name, NAME_BYTES_MAX);
-  copy[NAME_BYTES_MAX] = '\0';
+  keep_name(copy, name);
   for (i = 0; (each = naive_name(list, i)) != NULL; i++)
     if (strcmp(each, copy) == 0)
       return 1;
@@ -109,13 +116,12 @@ static void common(str_t ours, const char* ours_text, str_t theirs,
   const char* each;
   str_t name;
   int found;
-  size_t i;
+  size_t i = 0;
 
   if (ours.len != 0 && theirs.len != 0)
     for (i = 0; first[0] == '\0' && i < 64 &&
                 (each = naive_name(ours_text, i)) != NULL; i++) {
-      (void) strncpy(first, each, NAME_BYTES_MAX);
-      first[NAME_BYTES_MAX] = '\0';
+      keep_name(first, each);
       if (!naive_has(theirs_text, first))
         first[0] = '\0';
     }
