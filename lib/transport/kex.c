@@ -192,6 +192,10 @@ int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
   }
   (void) uvssh__message(t, MSG_NEWKEYS);
   uvssh__send(t);
+  if (t->desk->failed != 0) {      /* it may not have left: the old keys stay */
+    uvssh__keys_free(&ours);
+    return t->desk->failed;
+  }
   install(t, &t->out, &ours);
   t->agreed = t->hs->offer;
   t->phase = T_NEWKEYS;
