@@ -176,6 +176,7 @@ static void install(struct transport* t, struct half* half, struct keys* keys) {
 int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
   unsigned out = t->desk->is_server ? 1 : 0;
   struct keys ours;
+  uint64_t sealed = t->out.packets;
   int first = t->session_id_len == 0;
   int err;
 
@@ -192,7 +193,7 @@ int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
   }
   (void) uvssh__message(t, MSG_NEWKEYS);
   uvssh__send(t);
-  if (t->desk->failed != 0) {      /* it may not have left: the old keys stay */
+  if (t->out.packets == sealed) {  /* it could not leave: the old keys stay */
     uvssh__keys_free(&ours);
     return t->desk->failed;
   }
