@@ -12,8 +12,10 @@
 #include "loop/loop.h"
 #include "test/test.h"
 
+/* Later versions of libuv (1.50, not 1.44) accept one connection a turn: all
+ * that were in the kernel's queue before come first. */
 enum { ATTACKERS = 2000, LOGINS = 20, A_STEP = 16, A_BURST = 500,
-       TURNS_MAX = 400 };
+       TURNS_MAX = 400 + ATTACKERS };
 
 enum says { SAYS_NOTHING, SAYS_IDENT, SAYS_A_BYTE, SAYS_KEXINIT, SAYS_ALL };
 
