@@ -30,6 +30,15 @@ enum place {
   PLACES
 };
 
+/* A row each for who makes a test of every place: before a first exchange is
+ * over, where strictness counts, and from then on. */
+#define EARLY_PLACES(X)                                                       \
+  X(S1) X(S2) X(S2p) X(S3) X(C1) X(C2) X(C2p) X(C2v) X(C3)
+#define LATER_PLACES(X)                                                       \
+  X(S4) X(S5) X(S5p) X(S6) X(S8) X(S9) X(S10) X(S10p) X(S11)                  \
+  X(C4) X(C5) X(C6N) X(C6P) X(C7) X(C7p) X(C8) X(C10) X(C11) X(C12) X(C12p)   \
+  X(C13)
+
 extern const char* const place_names[PLACES];
 
 static inline int place_is_server(int place) {
