@@ -67,8 +67,9 @@ static int count_ignored(struct transport* t) {
                                                           : 0;
 }
 
-/* Its body is one string, and RFC 4253 section 11.2 says to ignore it: it is not
- * even looked at. Paramiko's send_ignore() writes bytes without their length. */
+/* Its body is one string, and RFC 4253 section 11.2 says to ignore it: it is
+ * not even looked at. Paramiko's send_ignore() writes bytes without their
+ * length. */
 int uvssh__on_ignore(struct transport* t, rd_t* m) {
   (void) rd_rest(m);
   return count_ignored(t);

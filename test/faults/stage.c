@@ -198,6 +198,42 @@ static void close_loop(struct stage* s) {
   CHECK_EQ(uv_loop_close(&s->loop), 0);
 }
 
+/* ---- one client's visit -------------------------------------------------- */
+
+struct side* stage_come(struct stage* s, void (*set_pause)(int)) {
+  struct side* client = side_new(s, 1);
+
+  client->is_base = 1;
+  set_pause(1);
+  s->scene->prepare(s, client);
+  set_pause(0);
+  s->scene->begin(s, client);
+  return client;
+}
+
+static int has_talked(const struct side* p) {
+  return p->talked &&
+         (!p->stage->scene->goes_on || (p->above != NULL && p->above->talked));
+}
+
+static int has_ended(const struct side* p) {
+  return p->closes != 0 || (p->above != NULL && p->above->is_client &&
+                            p->above->closes != 0);
+}
+
+int stage_talk(struct stage* s, struct side* client) {
+  STAGE_UNTIL(s, has_talked(client) || has_ended(client));
+  return has_talked(client) && !has_ended(client);
+}
+
+void stage_leave(struct stage* s, struct side* client) {
+  STAGE_AGAIN(s, uvssh_server_shutdown(&s->server, s->scene->drain_ms,
+                                       stage_on_drained));
+  s->quiet = s->scene->drain_ms != 0;
+  STAGE_UNTIL(s, client->closes == 1);
+  STAGE_UNTIL(s, s->drains == 1);
+}
+
 void stage_close(struct stage* s) {
   unsigned i;
 

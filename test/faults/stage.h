@@ -114,6 +114,12 @@ int stage_tell(struct stage* s, int code);
 int stage_was_told(const struct stage* s, int code);
 
 void stage_open(struct stage* s, const struct scene* scene);
+/* A client begins its talk; set_pause(1) to (0): what the test itself needs. */
+struct side* stage_come(struct stage* s, void (*set_pause)(int));
+/* 1: it has talked, with whom is above it; 0: it has ended. */
+int stage_talk(struct stage* s, struct side* client);
+/* The server is shut down, and the client goes. */
+void stage_leave(struct stage* s, struct side* client);
 /* Checks all that holds always. */
 void stage_close(struct stage* s);
 

@@ -118,38 +118,7 @@ static unsigned open_fds(void) {
 }
 
 static struct side* come(struct stage* s) {
-  struct side* client = side_new(s, 1);
-
-  client->is_base = 1;
-  calls_pause(1);
-  s->scene->prepare(s, client);
-  calls_pause(0);
-  s->scene->begin(s, client);
-  return client;
-}
-
-static int has_talked(const struct side* p) {
-  return p->talked &&
-         (!p->stage->scene->goes_on || (p->above != NULL && p->above->talked));
-}
-
-static int has_ended(const struct side* p) {
-  return p->closes != 0 || (p->is_client && p->above != NULL &&
-                            p->above->is_client && p->above->closes != 0);
-}
-
-/* 1: it has talked; the fault may still come. */
-static int talk(struct stage* s, struct side* client) {
-  STAGE_UNTIL(s, has_talked(client) || has_ended(client));
-  return has_talked(client) && !has_ended(client);
-}
-
-static void leave(struct stage* s, struct side* client) {
-  STAGE_AGAIN(s, uvssh_server_shutdown(&s->server, s->scene->drain_ms,
-                                       stage_on_drained));
-  s->quiet = s->scene->drain_ms != 0;
-  STAGE_UNTIL(s, client->closes == 1);
-  STAGE_UNTIL(s, s->drains == 1);
+  return stage_come(s, calls_pause);
 }
 
 static int as_uv(const struct fault* f) {
@@ -188,17 +157,17 @@ static int run(const struct scene* scene,
   calls_arm(f);
   scene->listen(&s);
   first = last = come(&s);
-  if (!talk(&s, first)) {
+  if (!stage_talk(&s, first)) {
     fired = calls_fired();
     CHECK(fired);
     calls_disarm();
     uvssh_session_close(&first->session);
     STAGE_UNTIL(&s, first->closes == 1);
     last = come(&s);
-    if (!talk(&s, last))
+    if (!stage_talk(&s, last))
       FAIL("who comes next: %s", uvssh_err_name(last->end.status));
   }
-  leave(&s, last);
+  stage_leave(&s, last);
   fired = calls_fired();
   if (last != first || !fired)
     side_check(last);
@@ -303,7 +272,7 @@ static int run_closed(const struct fault* f, unsigned turns) {
   STAGE_UNTIL(&s, first->closes == 1);
   fired = calls_fired();
   calls_disarm();
-  CHECK(talk(&s, come(&s)));
+  CHECK(stage_talk(&s, come(&s)));
   stage_close(&s);
   return fired;
 }

@@ -51,37 +51,7 @@ static const struct memory theirs = { "of libuv", library_fail_at,
                                       library_failed };
 
 static struct side* come(struct stage* s) {
-  struct side* client = side_new(s, 1);
-
-  client->is_base = 1;
-  library_pause(1);                /* what the test itself makes of libuv */
-  s->scene->prepare(s, client);
-  library_pause(0);
-  s->scene->begin(s, client);
-  return client;
-}
-
-static int has_talked(const struct side* p) {
-  return p->talked &&
-         (!p->stage->scene->goes_on || (p->above != NULL && p->above->talked));
-}
-
-static int has_ended(const struct side* p) {
-  return p->closes != 0 || (p->above != NULL && p->above->is_client &&
-                            p->above->closes != 0);
-}
-
-static int talk(struct stage* s, struct side* client) {
-  STAGE_UNTIL(s, has_talked(client) || has_ended(client));
-  return has_talked(client) && !has_ended(client);
-}
-
-static void leave(struct stage* s, struct side* client) {
-  STAGE_AGAIN(s, uvssh_server_shutdown(&s->server, s->scene->drain_ms,
-                                       stage_on_drained));
-  s->quiet = s->scene->drain_ms != 0;
-  STAGE_UNTIL(s, client->closes == 1);
-  STAGE_UNTIL(s, s->drains == 1);
+  return stage_come(s, library_pause);
 }
 
 /* The side that had no room for a channel is told it by a call. */
@@ -106,14 +76,14 @@ static int run(const struct scene* scene, const struct memory* m, size_t n) {
   scene->listen(&s);
   library_pause(0);
   first = last = come(&s);
-  if (!talk(&s, first)) {
+  if (!stage_talk(&s, first)) {
     CHECK(m->has_failed());
     uvssh_session_close(&first->session);
     STAGE_UNTIL(&s, first->closes == 1);
     last = come(&s);
-    CHECK(talk(&s, last));
+    CHECK(stage_talk(&s, last));
   }
-  leave(&s, last);
+  stage_leave(&s, last);
   failed = m->has_failed();
   m->fail(0);
   calls_disarm();
