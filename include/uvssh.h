@@ -38,9 +38,11 @@
 #include "uvssh/session.h"
 #include "uvssh/reply.h"
 #include "uvssh/channel.h"
+#include "uvssh/group.h"
 #include "uvssh/server.h"
 #include "uvssh/known_hosts.h"
 #include "uvssh/client.h"
 #include "uvssh/handle.h"
+#include "uvssh/loops.h"
 
 #endif

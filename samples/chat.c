@@ -7,10 +7,10 @@
  *   3. The server    who may come in, sessions, channels, the end
  *   4. The program   options, the host key, addresses
  *
- * A line is one counted payload that every reader's queue points to. A queue
- * that is full takes no more: that reader's lines are dropped and counted, and
- * it is told once it reads again. So nobody waits for a slow reader, and the
- * room's memory has a bound.
+ * A line is one counted payload, sent to a group: the queue of every reader
+ * points to it. A queue that is full takes no more: that reader's lines are
+ * counted, and it is told once it reads again. So nobody waits for a slow
+ * reader, and the room's memory has a bound.
  *
  * It never keeps what was said, logs no line and no name, and wipes what was a
  * person's when the person leaves. */
@@ -49,6 +49,7 @@ enum {
 typedef struct {
   uvssh_session_t session;
   uvssh_channel_t channel;
+  uvssh_member_t member;           /* of the group of its kind */
   int joined;                      /* has a shell: reads and is heard */
   int pty;                         /* has a terminal: we edit for it */
   int columns;                     /* of the terminal */
@@ -56,7 +57,6 @@ typedef struct {
   int stale;                       /* and are to be drawn anew */
   int escape;                      /* inside a key's escape sequence: how far */
   int too_long;                    /* more was typed than a line holds */
-  unsigned long lost;              /* lines, since the reader became slow */
   mbstate_t utf8;                  /* a character that has not come whole */
   wchar_t nick[NICK_CHARS + 1];
   wchar_t line[LINE_CHARS + 1];    /* what is being typed; ends in 0 */
@@ -65,6 +65,8 @@ typedef struct {
 
 static struct {
   uvssh_server_t server;
+  uvssh_group_t terminals;         /* lines that end in CR LF */
+  uvssh_group_t plain;             /* lines that end in LF */
   uv_signal_t signals[2];
   uvssh_key_t** keys;              /* who may come in; NULL: everybody */
   size_t key_count;
@@ -88,39 +90,6 @@ static person_t* next_person(const person_t* prev) {
   return NULL;
 }
 
-/* BEGIN payload */
-/* The same line twice; either may be NULL: there was no memory for it. */
-typedef struct {
-  uvssh_payload_t* plain;          /* ends in LF */
-  uvssh_payload_t* terminal;       /* ends in CR LF */
-} line_t;
-
-static void make_line(line_t* line, const char* format, va_list args) {
-  char* body = NULL;
-  char* text = NULL;
-  int n;
-
-  line->plain = line->terminal = NULL;
-  if (vasprintf(&body, format, args) < 0)
-    return;
-
-  n = asprintf(&text, "%s\r\n", body);
-  free(body);
-  if (n < 0)
-    return;
-
-  uvssh_payload_create(&line->terminal, text, (size_t) n);
-  text[n - 2] = '\n';
-  uvssh_payload_create(&line->plain, text, (size_t) n - 1);
-  free(text);
-}
-/* END payload */
-
-static void drop_line(line_t* line) {
-  uvssh_payload_unref(line->plain);
-  uvssh_payload_unref(line->terminal);
-}
-
 /* Text as it is; copied. Not 0: the queue is full, or the channel is ending. */
 static int put(person_t* p, const char* text) {
   return uvssh_channel_send(&p->channel, UVSSH_DATA, text, strlen(text));
@@ -135,58 +104,92 @@ static void hide(person_t* p) {
   }
 }
 
-/* BEGIN give */
+/* BEGIN lost */
 static void tell_lost(person_t* p) {
+  unsigned long long lost = p->member.lost;
   char text[80];
 
-  if (p->lost == 0)
+  if (lost == 0)
     return;
 
   hide(p);
-  snprintf(text, sizeof(text), "* you were slow: %lu line%s lost%s", p->lost,
-           p->lost == 1 ? "" : "s", p->pty ? "\r\n" : "\n");
+  snprintf(text, sizeof(text), "* you were slow: %llu line%s lost%s", lost,
+           lost == 1 ? "" : "s", p->pty ? "\r\n" : "\n");
   if (put(p, text) == 0)
-    p->lost = 0;
+    p->member.lost = 0;
+}
+/* END lost */
+
+/* Ends in CR LF, for terminals; NULL: there is no memory for it. */
+static char* make_line(const char* format, va_list args) {
+  char* body = NULL;
+  char* line = NULL;
+
+  if (vasprintf(&body, format, args) < 0)
+    return NULL;
+  if (asprintf(&line, "%s\r\n", body) < 0)
+    line = NULL;
+  free(body);
+  return line;
 }
 
-static void give(person_t* p, const line_t* line) {
-  uvssh_payload_t* payload = p->pty ? line->terminal : line->plain;
-
-  tell_lost(p);
-  hide(p);
-  if (payload == NULL ||
-      uvssh_channel_send_payload(&p->channel, UVSSH_DATA, payload) != 0)
-    p->lost++;
+/* ... and then in LF, for everybody else. */
+static void make_plain(char* line) {
+  if (line != NULL)
+    strcpy(line + strlen(line) - 2, "\n");
 }
-/* END give */
 
 /* One line to one person. */
 __attribute__((format(printf, 2, 3)))
 static void tell(person_t* p, const char* format, ...) {
   va_list args;
-  line_t line;
+  char* line;
 
   va_start(args, format);
-  make_line(&line, format, args);
+  line = make_line(format, args);
   va_end(args);
-  give(p, &line);
-  drop_line(&line);
+  if (!p->pty)
+    make_plain(line);
+
+  tell_lost(p);
+  hide(p);
+  if (line == NULL || put(p, line) != 0)
+    p->member.lost++;
+  free(line);
 }
+
+/* BEGIN group */
+static void send_line(uvssh_group_t* group, const char* line,
+                      const person_t* but) {
+  uvssh_payload_t* payload = NULL;
+  uvssh_member_t* m = NULL;
+
+  if (line != NULL)
+    uvssh_payload_create(&payload, line, strlen(line));
+  while ((m = uvssh_group_next(group, m)) != NULL) {
+    tell_lost(m->data);
+    hide(m->data);
+    m->lost += payload == NULL;    /* there is no memory for it */
+  }
+  uvssh_group_send(group, UVSSH_DATA, payload,
+                   but != NULL ? &but->member : NULL);
+  uvssh_payload_unref(payload);
+}
+/* END group */
 
 /* One line to everybody, but for one person or NULL. */
 __attribute__((format(printf, 2, 3)))
 static void tell_all(const person_t* but, const char* format, ...) {
-  person_t* p = NULL;
   va_list args;
-  line_t line;
+  char* line;
 
   va_start(args, format);
-  make_line(&line, format, args);
+  line = make_line(format, args);
   va_end(args);
-  while ((p = next_person(p)) != NULL)
-    if (p != but)
-      give(p, &line);
-  drop_line(&line);
+  send_line(&room.terminals, line, but);
+  make_plain(line);
+  send_line(&room.plain, line, but);
+  free(line);
 }
 
 static person_t* find_person(const wchar_t* nick) {
@@ -254,6 +257,9 @@ static void join(person_t* p) {
     n++;
 
   choose_nick(p, uvssh_session_user(&p->session));
+  p->member.data = p;
+  uvssh_group_join(p->pty ? &room.terminals : &room.plain, &p->member,
+                   &p->channel);
   p->joined = 1;
   p->stale = 1;
   tell(p, "* you are %ls, one of %u here; /help says what you can type",
@@ -267,6 +273,7 @@ static void leave(person_t* p) {
 
   hide(p);
   p->joined = 0;
+  uvssh_group_leave(&p->member);
   uvssh_channel_exit(&p->channel, 0, 0);
   tell_all(NULL, "* %ls left", p->nick);
 }
@@ -646,6 +653,10 @@ static void on_request(uvssh_channel_t* channel,
 
   switch (ask->type) {
     case UVSSH_REQUEST_PTY:
+      if (p->joined) {             /* too late: without one */
+        uvssh_reply_reject(reply);
+        break;
+      }
       p->pty = 1;
       set_columns(p, &ask->pty);
       uvssh_reply_accept(reply);
@@ -1116,12 +1127,14 @@ static int init_server(uv_loop_t* loop, const options_t* o) {
   /* What one person can send at once fits the queue of a reader, so whoever
    * reads at all loses nothing to somebody who pastes a book. */
   config.window_bytes = 8 * 1024;
+  config.window_most_bytes = 8 * 1024;
   config.queue_bytes = 256 * 1024;
   config.drain_bytes = 64 * 1024;
   /* END limits */
 
-  err = uvssh_server_init(loop, &room.server, &config);
-  if (err != 0)
+  if ((err = uvssh_group_init(&room.plain, UVSSH_SLOW_SKIP, 0)) != 0 ||
+      (err = uvssh_group_init(&room.terminals, UVSSH_SLOW_SKIP, 0)) != 0 ||
+      (err = uvssh_server_init(loop, &room.server, &config)) != 0)
     return complain(1, "no server: %s", uvssh_strerror(err));
   return 0;
 }

@@ -3,7 +3,7 @@
  * usage: relay [PORT [HOST_KEY_FILE]]    then: ssh -p 2222 127.0.0.1
  *
  * The bare thing: no names, no echo, no line editing (chat.c has them). Any key
- * whose owner signs may come in; who reads too slowly loses bytes. */
+ * whose owner signs may come in; who reads too slowly loses some of it. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,28 +13,35 @@
 typedef struct {
   uvssh_session_t session;
   uvssh_channel_t channel;
+  uvssh_member_t member;
 } client_t;
 
 static uvssh_server_t server;
+static uvssh_group_t everybody;
 
 /* BEGIN relay */
 static void on_read(uvssh_channel_t* channel, int stream, ssize_t nread,
                     const uv_buf_t* buf) {
-  uvssh_session_t* s = NULL;
+  client_t* client = channel->session->data;
+  uvssh_payload_t* payload;
 
-  if (nread < 0)
+  if (nread < 0) {
     uvssh_channel_exit(channel, 0, 0);
-  else while ((s = uvssh_server_next(&server, s)) != NULL)
-    if (s != channel->session)     /* not open, or too slow: it is lost */
-      uvssh_channel_send(&((client_t*) s->data)->channel, UVSSH_DATA,
-                         buf->base, (size_t) nread);
+  } else if (uvssh_payload_create(&payload, buf->base, (size_t) nread) == 0) {
+    uvssh_group_send(&everybody, UVSSH_DATA, payload, &client->member);
+    uvssh_payload_unref(payload);
+  }
 }
 
 static void on_request(uvssh_channel_t* channel,
                        const uvssh_channel_request_t* ask,
                        uvssh_reply_t reply) {
-  if (ask->type == UVSSH_REQUEST_SHELL)
+  client_t* client = channel->session->data;
+
+  if (ask->type == UVSSH_REQUEST_SHELL) {
     uvssh_channel_read_start(channel, on_read);
+    uvssh_group_join(&everybody, &client->member, channel);
+  }
   if (ask->type == UVSSH_REQUEST_SHELL || ask->type == UVSSH_REQUEST_PTY)
     uvssh_reply_accept(reply);
   else
@@ -103,7 +110,8 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: relay [PORT [HOST_KEY_FILE]]; PORT is 0..65535\n");
     return 2;
   }
-  if ((err = uvssh_server_init(loop, &server, NULL)) != 0 ||
+  if ((err = uvssh_group_init(&everybody, UVSSH_SLOW_SKIP, 0)) != 0 ||
+      (err = uvssh_server_init(loop, &server, NULL)) != 0 ||
       (err = uvssh_server_add_key_file(&server, host_key)) != 0 ||
       (err = uvssh_server_listen(&server, "127.0.0.1", (int) port,
                                  on_connection)) != 0 ||

@@ -182,7 +182,8 @@ UVSSH_EXTERN int uvssh_channel_read_stop(uvssh_channel_t* channel);
 /**
  * Hold at most so many unread bytes, for this channel only.
  *
- * What the peer was already allowed to send stays allowed.
+ * What the peer was already allowed to send stays allowed. The window does not
+ * grow any more.
  *
  * bytes   1 KiB .. 2^31 - 1
  * return  0; UV_EINVAL; UV_ENOTCONN

@@ -89,8 +89,11 @@ typedef struct {
   uint64_t rekey_packets;          /* in one direction; 2^31, at most that, */
                                    /* and that is what 0 means */
   uint64_t rekey_ms;               /* 1 h */
-  uint32_t window_bytes;           /* most unread bytes held a channel; */
-                                   /* 2 MiB */
+  uint32_t window_bytes;           /* a channel's window at its beginning: */
+                                   /* most unread bytes held; 2 MiB */
+  uint32_t window_most_bytes;      /* and so far it grows where it is what */
+                                   /* the peer waits for; 32 MiB; not above */
+                                   /* window_bytes: never */
   uint32_t packet_bytes;           /* most data in one message; 32 KiB, at */
                                    /* most that */
   uint32_t queue_bytes;            /* at this, send() is UV_ENOBUFS; 1 MiB */
@@ -111,6 +114,21 @@ typedef struct {
  * thread  any      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN void uvssh_config_init(uvssh_config_t* config);
+
+/**
+ * How far all windows of the process may grow together; 256 MiB.
+ *
+ * It bounds what peers may make the process hold beyond the windows that their
+ * channels began with. One window gets at most a quarter of what the others
+ * leave. What has grown stays: with a smaller budget less grows from now on.
+ *
+ * bytes   0: no window grows
+ * thread  any      inside callbacks: yes      since 0.1
+ */
+UVSSH_EXTERN void uvssh_window_budget_set(uint64_t bytes);
+
+/** How much of it is used now. Any thread. Inside callbacks: yes. */
+UVSSH_EXTERN uint64_t uvssh_window_budget_used(void);
 
 #ifdef __cplusplus
 }

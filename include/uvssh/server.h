@@ -79,6 +79,23 @@ UVSSH_EXTERN int uvssh_server_listen(uvssh_server_t* server,
                                      uvssh_connection_cb cb);
 
 /**
+ * Listen on an address on which other servers may listen, too: those of other
+ * loops of this process, or of other processes of the same user, as long as all
+ * of them share. The kernel gives each connection to one of them.
+ *
+ * Whoever stops listening loses the connections that wait for it. For the loops
+ * of one process uvssh_loops_listen() does more.
+ *
+ * return  as uvssh_server_listen(); UV_ENOTSUP the system does not spread
+ *         connections: only Linux, FreeBSD and DragonFly do
+ * thread  loop      inside callbacks: yes      since 0.1
+ */
+UVSSH_EXTERN int uvssh_server_listen_shared(uvssh_server_t* server,
+                                            const char* host,
+                                            int port,
+                                            uvssh_connection_cb cb);
+
+/**
  * Listen on a stream of your own: uv_tcp_t or uv_pipe_t.
  *
  * stream  bound, not yet listening; lent until the server's close callback,

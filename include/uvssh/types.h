@@ -16,6 +16,8 @@ typedef struct uvssh_channel_s uvssh_channel_t;
 typedef struct uvssh_transport_s uvssh_transport_t;
 typedef struct uvssh_req_s uvssh_req_t;
 typedef struct uvssh_payload_s uvssh_payload_t;
+typedef struct uvssh_group_s uvssh_group_t;
+typedef struct uvssh_member_s uvssh_member_t;
 
 /* Plain data, one thread at a time. */
 typedef struct uvssh_known_hosts_s uvssh_known_hosts_t;

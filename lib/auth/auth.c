@@ -32,12 +32,34 @@ static void login_free(struct auth* auth) {
   uvssh__free_secret(l, sizeof(*l));
 }
 
+static void forget_user(struct auth* auth) {
+  if (auth->user != auth->brief)
+    uvssh__free(auth->user);
+  auth->user = NULL;
+}
+
+int uvssh__auth_set_user(struct auth* auth, str_t user) {
+  char* copy = auth->brief;
+
+  if (user.len >= sizeof(auth->brief)) {
+    copy = uvssh__strndup(user.base, user.len);
+    if (copy == NULL)
+      return UV_ENOMEM;
+  } else {                         /* it may be the old one */
+    if (user.len != 0)
+      memmove(copy, user.base, user.len);
+    copy[user.len] = '\0';
+  }
+  forget_user(auth);
+  auth->user = copy;
+  return 0;
+}
+
 void uvssh__auth_free(struct auth* auth) {
   login_free(auth);
   uvssh_key_unref(auth->key);
-  uvssh__free(auth->user);
+  forget_user(auth);
   auth->key = NULL;
-  auth->user = NULL;
 }
 
 void uvssh__auth_succeed(struct auth* auth) {

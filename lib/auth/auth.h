@@ -66,7 +66,8 @@ struct auth {
   struct desk* desk;
   struct transport* transport;
   enum auth_phase phase;
-  char* user;                      /* NULL: none yet */
+  char* user;                      /* NULL: none yet; the next one, or ours */
+  char brief[32];                  /* where it is that short */
   uvssh_key_t* key;                /* that signed, for uvssh_session_key() */
   unsigned late;                   /* requests after success */
   unsigned method;                 /* UVSSH_AUTH_* that logged in */
@@ -78,6 +79,8 @@ int uvssh__auth_init(struct auth* auth,
                      struct desk* desk,
                      struct transport* transport) MUST_CHECK;
 void uvssh__auth_free(struct auth* auth);
+/* Copied. 0 or UV_ENOMEM. */
+int uvssh__auth_set_user(struct auth* auth, str_t user) MUST_CHECK;
 /* Completes what is pending with this. */
 void uvssh__auth_end(struct auth* auth, int status);
 

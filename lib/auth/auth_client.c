@@ -211,7 +211,7 @@ int uvssh__auth_client_start(struct auth* auth,
                              uvssh_req_cb cb) {
   struct login* l = auth->login;
   uvssh_key_t* key;
-  char* copy;
+  int err;
 
   if (auth->desk->is_server || auth->phase == A_SERVICE ||
       auth->phase == A_DONE)
@@ -219,13 +219,11 @@ int uvssh__auth_client_start(struct auth* auth,
   if (l->req != NULL)
     return UV_EBUSY;
   l->method = method;
-  copy = uvssh__strndup(user, strlen(user));
-  if (copy == NULL)
-    return UV_ENOMEM;
+  err = uvssh__auth_set_user(auth, str_of(user));
+  if (err != 0)
+    return err;
   key = l->key;                    /* inside the callback of the last one */
   l->key = NULL;
-  uvssh__free(auth->user);
-  auth->user = copy;
   uvssh__request_begin(req, auth->desk, NULL, cb);
   l->req = req;
   uvssh_key_unref(key);            /* its release() may call us */

@@ -100,9 +100,7 @@ static int set_user(struct auth* auth, str_t user) {
   l->change_asked = 0;
   uvssh_key_unref(auth->key);
   auth->key = NULL;
-  uvssh__free(auth->user);
-  auth->user = uvssh__strndup(user.base, user.len);
-  return auth->user == NULL ? UV_ENOMEM : 0;
+  return uvssh__auth_set_user(auth, user);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): see catch_up() */

@@ -11,6 +11,9 @@
 #include "base/base.h"
 
 #include <stdlib.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 static struct {
   uv_malloc_func malloc;
@@ -56,6 +59,15 @@ void* uvssh__realloc(void* ptr, size_t size) {
 void uvssh__free(void* ptr) {
   if (ptr != NULL)
     allocator.free(ptr);
+}
+
+/* glibc gives back by itself only what is free at the heap's end, and a single
+ * small piece there, anybody's, is enough that it is nothing. */
+void uvssh__give_back(void) {
+#if defined(__GLIBC__)
+  if (allocator.malloc == malloc)
+    (void) malloc_trim(0);
+#endif
 }
 
 char* uvssh__strndup(const void* base, size_t len) {

@@ -24,6 +24,7 @@ struct channel* uvssh__channel_new(struct conn* c,
   queue_init(&ch->items);
   queue_init(&ch->asks);
   queue_init(&ch->requests);
+  queue_init(&ch->members);
   queue_init(&ch->ready);
   queue_init(&ch->work);
   return ch;
@@ -261,6 +262,7 @@ void uvssh__channel_finish(struct channel* ch, int status) {
   ch->holder = NULL;
   if (holder != NULL)
     holder->gone(holder, status);
+  uvssh__channel_leave_groups(ch);
   pub->impl = ch->pub = NULL;
   if (ch->on.on_close != NULL)
     ch->on.on_close(pub, status);
@@ -280,7 +282,7 @@ void uvssh__channel_work(struct channel* ch) {
   struct conn* c = ch->conn;
 
   uvssh__channel_deliver(ch);
-  uvssh__channel_give_credit(ch);
+  uvssh__window_give(ch);
   if (ch->full && !c->refused && ch->queued < c->desk->config.drain_bytes) {
     ch->full = 0;
     if (ch->pub != NULL && ch->on.on_drain != NULL && !ch->closing)

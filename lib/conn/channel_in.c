@@ -2,7 +2,7 @@
  *
  * Happy path: a reader is there and nothing is held: it is shown the bytes
  * where they were decrypted. Otherwise they are copied and held, at most what
- * the window allows. Credit is given for what was consumed, in large steps.
+ * the window allows (window.c).
  * Failures: more than the window or the packet size allows ends the session:
  * dropping would corrupt what the reader sees. */
 #include "conn/conn.h"
@@ -12,53 +12,6 @@ enum { CHUNK_SHARED = 1024 };      /* not above the least packet_bytes */
 static int is_stopped(const struct channel* ch) {
   return !ch->reading || ch->closing || ch->pub == NULL ||
          ch->conn->desk->ended == ENDED;
-}
-
-/* ---- credit -------------------------------------------------------------- */
-
-static void consumed(struct channel* ch, size_t n) {
-  ch->credit += (int64_t) n;
-  if (ch->credit >= ch->window_max / 2)
-    uvssh__channel_touch(ch);
-}
-
-/* Below half of the window, and never during an exchange: it would have to
- * wait, and there may be one of these for every channel. */
-void uvssh__channel_give_credit(struct channel* ch) {
-  struct transport* t = ch->conn->transport;
-  struct buf* m;
-
-  if (ch->eof_in || ch->close_out || ch->closing || !ch->open)
-    return;
-  if (ch->credit <= 0 || ch->credit < ch->window_max / 2)
-    return;
-  if (t->kexinit_sent) {
-    ch->conn->credit_waits = 1;
-    return;
-  }
-  m = uvssh__message(t, MSG_CHANNEL_WINDOW_ADJUST);
-  wr_u32(m, ch->peer_id);
-  wr_u32(m, (uint32_t) ch->credit);
-  uvssh__send(t);
-  ch->window_in += (uint32_t) ch->credit;
-  ch->credit = 0;
-}
-
-/* Allowed, held and consumed bytes together are window_max: a smaller one is
- * paid for by what will be consumed. */
-int uvssh_channel_set_window(uvssh_channel_t* channel, uint32_t bytes) {
-  struct channel* ch = uvssh__channel_live(channel);
-
-  if (bytes < 1024 || bytes > INT32_MAX)
-    return UV_EINVAL;
-  if (ch == NULL)
-    return UV_ENOTCONN;
-  ch->conn->desk->reserved += bytes;
-  ch->conn->desk->reserved -= ch->window_max;
-  ch->credit += (int64_t) bytes - ch->window_max;
-  ch->window_max = bytes;
-  uvssh__channel_touch(ch);
-  return 0;
 }
 
 /* ---- held bytes ---------------------------------------------------------- */
@@ -150,12 +103,17 @@ static int end_of(const struct channel* ch, int status) {
 
 void uvssh__channel_deliver(struct channel* ch) {
   struct chunk* chunk;
+  unsigned shown = 0;
 
   while (ch->held != NULL && !is_stopped(ch)) {
     chunk = take_held(ch);
-    consumed(ch, chunk->len);
+    uvssh__window_consumed(ch, chunk->len);
     show(ch, chunk->stream, chunk->data, chunk->len);
     uvssh__free(chunk);
+    if (ch->held != NULL && desk_is_late(ch->conn->desk, ++shown)) {
+      uvssh__channel_touch(ch);    /* the rest in another turn */
+      return;
+    }
   }
   if (ch->held == NULL && !is_stopped(ch) && !ch->told &&
       (ch->eof_in || ch->conn->draining))
@@ -181,7 +139,7 @@ static int find(struct conn* c, uint32_t id, size_t len, struct channel** out) {
     return UVSSH_EUNEXPECTED;
   if (len > ch->window_in || len > ch->packet_in)
     return UVSSH_EMESSAGE;
-  ch->window_in -= (uint32_t) len;
+  uvssh__window_arrived(ch, (uint32_t) len);
   if (!ch->close_out && !ch->closing && len != 0)
     *out = ch;
   return 0;
@@ -190,7 +148,7 @@ static int find(struct conn* c, uint32_t id, size_t len, struct channel** out) {
 static int take(struct channel* ch, int stream, str_t data) {
   if (ch->held != NULL || is_stopped(ch))
     return hold(ch, stream, data);
-  consumed(ch, data.len);
+  uvssh__window_consumed(ch, data.len);
   show(ch, stream, (uint8_t*) (uintptr_t) data.base, data.len);
   return 0;
 }
@@ -221,7 +179,7 @@ int uvssh__on_channel_extended_data(struct conn* c, rd_t* m) {
     return err;
   if (code == UVSSH_STDERR)
     return take(ch, UVSSH_STDERR, data);
-  consumed(ch, data.len);          /* nobody knows it: dropped, and credited */
+  uvssh__window_consumed(ch, data.len);  /* nobody knows it: dropped */
   return 0;
 }
 

@@ -8,13 +8,6 @@
  * EXIT, EOF and CLOSE keep their place behind the data. */
 #include "conn/conn.h"
 
-enum { GATHER_BELOW = 2048 };
-
-struct piece {                     /* of data, in one place */
-  const uint8_t* base;
-  size_t len;
-};
-
 /* ---- sealing ------------------------------------------------------------- */
 
 static void seal(struct channel* ch,
@@ -146,8 +139,7 @@ static void item_done(struct channel* ch, struct item* item, int status) {
       uvssh__copy_release(CONTAINER_OF(item, struct copy, item));
       return;
     case ITEM_PAYLOAD:
-      uvssh_payload_unref(CONTAINER_OF(item, struct shared, item)->payload);
-      uvssh__free(CONTAINER_OF(item, struct shared, item));
+      uvssh__shared_free(CONTAINER_OF(item, struct shared, item));
       return;
     case ITEM_EXIT:
     case ITEM_CLOSE:
@@ -180,7 +172,6 @@ size_t uvssh__write_left(const struct request* r) {
 
 static size_t item_left(struct item* item) {
   struct copy* copy;
-  struct shared* shared;
 
   switch (item->kind) {
     case ITEM_WRITE:
@@ -189,11 +180,22 @@ static size_t item_left(struct item* item) {
       copy = CONTAINER_OF(item, struct copy, item);
       return copy->len - copy->done;
     case ITEM_PAYLOAD:
-      shared = CONTAINER_OF(item, struct shared, item);
-      return shared->payload->len - shared->done;
+      return uvssh__shared_left(CONTAINER_OF(item, struct shared, item));
     default:
       return 0;
   }
+}
+
+void uvssh__channel_dropped(struct channel* ch,
+                            struct item* item,
+                            size_t n,
+                            int is_done) {
+  count_out(ch, n);
+  if (is_done)
+    item_done(ch, item, UV_ECANCELED);
+  if (queue_empty(&ch->items))
+    queue_remove(&ch->ready);
+  mark_ready(ch);                  /* what is first now may need no window */
 }
 
 /* What comes behind the data still leaves: the end of a process, EOF, CLOSE. */
@@ -259,7 +261,6 @@ static void write_advance(struct request* r, size_t n) {
 
 static struct piece next_piece(struct item* item, uint8_t* room, size_t max) {
   struct copy* copy;
-  struct shared* shared;
   struct piece p;
 
   switch (item->kind) {
@@ -271,10 +272,8 @@ static struct piece next_piece(struct item* item, uint8_t* room, size_t max) {
       p.len = copy->len - copy->done;
       return p;
     default:
-      shared = CONTAINER_OF(item, struct shared, item);
-      p.base = shared->payload->data + shared->done;
-      p.len = shared->payload->len - shared->done;
-      return p;
+      return uvssh__shared_piece(CONTAINER_OF(item, struct shared, item), room,
+                                 max);
   }
 }
 
@@ -287,7 +286,7 @@ static void advance(struct item* item, size_t n) {
       CONTAINER_OF(item, struct copy, item)->done += n;
       break;
     default:
-      CONTAINER_OF(item, struct shared, item)->done += n;
+      uvssh__shared_advance(CONTAINER_OF(item, struct shared, item), n);
       break;
   }
 }

@@ -3,11 +3,23 @@
  *
  * Happy path: the queue is empty, there is window, and the transport keeps up:
  * copied and shared bytes are sealed from the caller's memory, at once, and
- * nothing is allocated. Otherwise they wait in the queue (channel_out.c).
+ * nothing is allocated. Otherwise they wait in the queue (channel_out.c). So do
+ * small ones where much has been sealed in this turn of the loop already: at
+ * its end they leave together, in few packets.
  * Refused: beyond queue_bytes (copied and shared) and session_bytes. */
 #include "conn/conn.h"
 
-enum { COPY_LEAST = 2048 };
+enum { COPY_LEAST = 2048, MUCH_SEALED = 512 };
+
+/* How much of it was sealed: small ones leave together with what follows. */
+static size_t seal_now(struct channel* ch,
+                       int stream,
+                       const uint8_t* base,
+                       size_t len) {
+  if (len < GATHER_BELOW && ch->conn->transport->unsent >= MUCH_SEALED)
+    return 0;
+  return uvssh__channel_seal_now(ch, stream, base, len);
+}
 
 /* Small sends that have to wait share one allocation. */
 static struct copy* copy_with_room(struct channel* ch, int stream, size_t len) {
@@ -43,7 +55,7 @@ int uvssh__channel_queue_copy(struct channel* ch,
                               int stream,
                               const uint8_t* base,
                               size_t len) {
-  size_t done = uvssh__channel_seal_now(ch, stream, base, len);
+  size_t done = seal_now(ch, stream, base, len);
   struct copy* copy;
 
   if (done == len)
@@ -94,22 +106,41 @@ static int may_send(const uvssh_channel_t* channel,
   return 0;
 }
 
+int uvssh__channel_has_room(const struct channel* ch,
+                            size_t bound,
+                            size_t spare) {
+  const struct desk* desk = ch->conn->desk;
+
+  return ch->queued - spare < bound &&
+         desk->queued - spare < desk->config.session_bytes;
+}
+
+/* What waits only for the end of this turn does not make a queue full. */
+int uvssh__channel_may_queue(struct channel* ch, size_t bound) {
+  const struct desk* desk = ch->conn->desk;
+
+  if (uvssh__channel_has_room(ch, bound, 0))
+    return 1;
+  uvssh__conn_pump(ch->conn);
+  if (uvssh__channel_has_room(ch, bound, 0))
+    return 1;
+  if (desk->queued >= desk->config.session_bytes)
+    ch->conn->refused = 1;
+  ch->full = 1;
+  return 0;
+}
+
 /* The same, and within the limits of copied and shared bytes. */
 static int may_queue(const uvssh_channel_t* channel,
                      int stream,
                      struct channel** out) {
   int err = may_send(channel, stream, out);
-  const struct desk* desk;
 
   if (err != 0)
     return err;
-  desk = (*out)->conn->desk;
-  if (desk->queued >= desk->config.session_bytes)
-    (*out)->conn->refused = 1;
-  else if ((*out)->queued < desk->config.queue_bytes)
-    return 0;
-  (*out)->full = 1;
-  return UV_ENOBUFS;
+  return uvssh__channel_may_queue(*out, (*out)->conn->desk->config.queue_bytes)
+             ? 0
+             : UV_ENOBUFS;
 }
 
 int uvssh_channel_send(uvssh_channel_t* channel,
@@ -126,31 +157,30 @@ int uvssh_channel_send(uvssh_channel_t* channel,
   return uvssh__channel_queue_copy(ch, stream, (const uint8_t*) base, len);
 }
 
+int uvssh__channel_queue_payload(struct channel* ch,
+                                 int stream,
+                                 uvssh_payload_t* payload,
+                                 struct membership* owner) {
+  size_t done = seal_now(ch, stream, payload->data, payload->len);
+
+  if (done == payload->len)
+    return 0;
+  if (uvssh__shared_add(ch, stream, payload, done, owner) != 0)
+    return out_of_memory(ch, done);
+  return 0;
+}
+
 int uvssh_channel_send_payload(uvssh_channel_t* channel,
                                int stream,
                                uvssh_payload_t* payload) {
-  struct shared* shared;
   struct channel* ch;
-  size_t done;
   int err = may_queue(channel, stream, &ch);
 
   if (err != 0)
     return err;
   if (payload == NULL)
     return UV_EINVAL;
-  done = uvssh__channel_seal_now(ch, stream, payload->data, payload->len);
-  if (done == payload->len)
-    return 0;
-  shared = (struct shared*) uvssh__calloc(1, sizeof(*shared));
-  if (shared == NULL)
-    return out_of_memory(ch, done);
-  shared->item.stream = (uint8_t) stream;
-  shared->done = done;
-  shared->payload = payload;
-  payload->refs++;
-  uvssh__channel_count_in(ch, payload->len - done);
-  uvssh__channel_queue_item(ch, &shared->item, ITEM_PAYLOAD);
-  return 0;
+  return uvssh__channel_queue_payload(ch, stream, payload, NULL);
 }
 
 static int copy_bufs(struct request* r, const uv_buf_t bufs[], unsigned count) {

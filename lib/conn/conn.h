@@ -3,9 +3,12 @@
  *   mux.c          ids, the table of channels, open, confirm, refuse
  *   open_kinds.c   the table of channel types: one row each
  *   channel.c      one channel's life: states, the order of its end
- *   channel_in.c   its window, held bytes, the reader
+ *   channel_in.c   data of the peer, held bytes, the reader
+ *   window.c       credit, and how far a window grows and shrinks
  *   channel_out.c  its write queue, and packets made from it
  *   channel_send.c what the caller sends: lent, copied or shared bytes
+ *   channel_shared.c  payloads that wait in that queue
+ *   group.c        one payload for many channels; slow readers
  *   relay.c        one channel's data into another, with back-pressure
  *   request.c      channel requests both ways, answered in order
  *   request_kinds.c  the table of requests: one row each
@@ -21,16 +24,19 @@
 #define UVSSH_CONN_INTERNAL_H
 
 #include "transport/transport.h"
+#include "uvssh/group.h"
 
 #define ASKS_MAX 64                /* requests of the peer, each list */
 #define REQUESTS_MAX 64            /* requests of ours, each list */
 #define REPLIES_ROOM 2048          /* for replies, behind the user's messages */
 #define WINDOW_LEAST (16 * 1024)   /* no channel is opened with less */
+#define GATHER_BELOW 2048          /* smaller pieces leave together */
+#define SHARED_ROOM 32             /* payloads in an item */
 
 enum item_kind {
   ITEM_WRITE,                      /* struct request: lent bytes */
   ITEM_COPY,                       /* struct copy */
-  ITEM_PAYLOAD,                    /* struct shared */
+  ITEM_PAYLOAD,                    /* struct shared: a batch of payloads */
   ITEM_EXIT,
   ITEM_EOF,
   ITEM_CLOSE
@@ -52,10 +58,41 @@ struct uvssh_payload_s {
   uint8_t data[];
 };
 
+/* What lies in the reserved words of a uvssh_group_t ... */
+struct group {
+  struct queue members;            /* struct membership; next NULL: not open */
+  size_t queue_bytes;
+  size_t policy;
+};
+
+/* ... and of a uvssh_member_t. */
+struct membership {
+  uvssh_group_t* group;            /* NULL: no member */
+  struct queue in_group;
+  struct queue in_channel;
+  struct queue batches;            /* struct shared: of the group, queued; */
+                                   /* bound: its queue_bytes */
+  size_t waiting;                  /* bytes of payloads in them that have not */
+                                   /* begun to leave: they may be dropped */
+};
+
+_Static_assert(sizeof(struct group) <= sizeof(((uvssh_group_t*) 0)->reserved),
+               "a group must fit its reserved words");
+_Static_assert(sizeof(struct membership) <=
+                   sizeof(((uvssh_member_t*) 0)->reserved),
+               "a member must fit its reserved words");
+
 struct shared {
-  struct item item;
-  size_t done;
-  uvssh_payload_t* payload;        /* kept */
+  struct item item;                /* count, and at: the first that is left */
+  size_t done;                     /* bytes of that one that have left */
+  struct queue owned;              /* on its owner's batches */
+  struct membership* owner;        /* NULL: nobody drops them */
+  uvssh_payload_t* payloads[SHARED_ROOM];  /* kept */
+};
+
+struct piece {                     /* of data, in one place */
+  const uint8_t* base;
+  size_t len;
 };
 
 struct chunk {                     /* bytes held for a reader */
@@ -91,12 +128,23 @@ struct channel {
   unsigned full : 1;               /* on_drain is owed */
   unsigned relay_ended : 1;        /* its source has ended; the rest leaves */
   unsigned process : 2;            /* shell, exec, subsystem: PROCESS_* */
+  unsigned is_fixed : 1;           /* the user has set the window */
+  unsigned watching : 1;           /* a credit is on its trip */
 
   uvssh_read_cb read;
   uint32_t packet_in;              /* most data a message, as we said */
   uint32_t window_in;              /* the peer may still send so much */
-  uint32_t window_max;             /* and hold so much here, unread */
+  uint32_t window_max;             /* and make us hold so much, unread */
+  uint32_t window_start;           /* what it began with, or was set to */
+  uint32_t window_grown;           /* counted: promised to the peer beyond */
+                                   /* that */
   int64_t credit;                  /* consumed, not yet given back */
+  uint32_t before;                 /* may still come without the credit that */
+                                   /* is watched */
+  uint32_t left_at;                /* when that left; ms */
+  uint32_t quiet_at;               /* since then all that came is consumed, */
+                                   /* where `before` is 0 */
+  uint32_t lap_at;                 /* when a window was last used up */
   struct chunk* held;              /* at most window_max bytes */
   struct chunk* held_last;
 
@@ -124,6 +172,7 @@ struct channel {
   struct channel* relay_from;      /* who writes to us */
   uvssh_req_t* relay_req;
   struct holder* holder;           /* NULL: nobody */
+  struct queue members;            /* struct membership: of groups */
 
   struct queue ready;              /* on conn->ready: has something to seal */
   struct queue work;               /* on conn->work: has something to tell */
@@ -135,6 +184,7 @@ struct conn {
   struct desk* desk;
   struct transport* transport;
   struct channel** table;          /* buckets; table_size is a power of two */
+  struct channel* first_table[4];  /* for as long as it is that small */
   unsigned table_size;
   unsigned count;
   unsigned lingering;              /* closing, and on_close has not come */
@@ -153,6 +203,7 @@ struct conn {
   uvssh_req_t keepalive;
   int keepalive_out;               /* the one above is unanswered */
   int credit_waits;                /* an exchange holds some back */
+  uint32_t trip_least_ms;          /* the fastest that credit brought bytes */
   int refused;                     /* a send, for session_bytes */
 };
 
@@ -237,9 +288,20 @@ int uvssh__on_channel_extended_data(struct conn* c, rd_t* m) MUST_CHECK;
 void uvssh__channel_read(struct channel* ch, uvssh_read_cb cb);
 /* Gives the reader what is held, and the end where it has come. */
 void uvssh__channel_deliver(struct channel* ch);
-void uvssh__channel_give_credit(struct channel* ch);
 void uvssh__channel_tell_end(struct channel* ch, int status);
 void uvssh__channel_drop_held(struct channel* ch);
+
+/* ---- window.c ------------------------------------------------------------ */
+
+/* The first is called once, and the second before the channel is freed. */
+void uvssh__window_begin(struct channel* ch, uint32_t bytes);
+void uvssh__window_end(struct channel* ch);
+/* Of the peer, within window_in; not yet shown or held. */
+void uvssh__window_arrived(struct channel* ch, uint32_t n);
+/* By the reader, who is shown them next. */
+void uvssh__window_consumed(struct channel* ch, size_t n);
+/* What is due of credit leaves. */
+void uvssh__window_give(struct channel* ch);
 
 /* ---- channel_out.c ------------------------------------------------------- */
 
@@ -254,6 +316,11 @@ size_t uvssh__channel_seal_now(struct channel* ch,
                                const uint8_t* base,
                                size_t len);
 void uvssh__channel_count_in(struct channel* ch, size_t n);
+/* So much of this item goes, and the item where that is all. */
+void uvssh__channel_dropped(struct channel* ch,
+                            struct item* item,
+                            size_t n,
+                            int is_done);
 void uvssh__copy_release(struct copy* copy);
 /* Of a write: bytes that are left; and on to the next buffer that has some. */
 size_t uvssh__write_left(const struct request* r);
@@ -280,6 +347,44 @@ void uvssh__channel_queue_item(struct channel* ch,
                                enum item_kind kind);
 /* Everything but EXIT, EOF and CLOSE goes; lent writes with this status. */
 void uvssh__channel_drop_queue(struct channel* ch, int status);
+
+/* 1: less than `bound` is queued, and than session_bytes in all; `spare` bytes
+ * of the channel's queue do not count. */
+int uvssh__channel_has_room(const struct channel* ch,
+                            size_t bound,
+                            size_t spare);
+/* The same, when all has left that can. 0: on_drain is owed. */
+int uvssh__channel_may_queue(struct channel* ch, size_t bound);
+/* Seals a payload at once, or queues it. owner: who may drop it, or NULL. */
+int uvssh__channel_queue_payload(struct channel* ch,
+                                 int stream,
+                                 uvssh_payload_t* payload,
+                                 struct membership* owner) MUST_CHECK;
+
+/* ---- channel_shared.c ---------------------------------------------------- */
+
+/* To the end of the queue; `done` bytes of it have left. 0, UV_ENOMEM. */
+int uvssh__shared_add(struct channel* ch,
+                      int stream,
+                      uvssh_payload_t* payload,
+                      size_t done,
+                      struct membership* owner) MUST_CHECK;
+size_t uvssh__shared_left(const struct shared* shared);
+/* The next piece: small neighbours are put together in `room`. */
+struct piece uvssh__shared_piece(const struct shared* shared,
+                                 uint8_t* room,
+                                 size_t max);
+void uvssh__shared_advance(struct shared* shared, size_t n);
+void uvssh__shared_free(struct shared* shared);
+/* Of the payloads that `waiting` counts, which is not 0, the oldest goes. */
+void uvssh__shared_drop_oldest(struct channel* ch, struct membership* owner);
+/* Nobody drops them any more. */
+void uvssh__shared_disown(struct membership* owner);
+
+/* ---- group.c ------------------------------------------------------------- */
+
+/* The channel ends: it leaves all groups. */
+void uvssh__channel_leave_groups(struct channel* ch);
 
 /* ---- relay.c ------------------------------------------------------------- */
 

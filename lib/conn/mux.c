@@ -8,7 +8,7 @@
  * Numbers are never used twice in a session. */
 #include "conn/conn.h"
 
-enum { TABLE_FIRST = 4, PACKET_LEAST = 9 };
+enum { PACKET_LEAST = 9 };
 
 struct open {                      /* a channel that the peer asks for */
   struct queue link;
@@ -25,6 +25,9 @@ void uvssh__conn_init(struct conn* c,
   memset(c, 0, sizeof(*c));
   c->desk = desk;
   c->transport = transport;
+  c->table = c->first_table;
+  c->table_size = ARRAY_SIZE(c->first_table);
+  c->trip_least_ms = UINT32_MAX;
   queue_init(&c->ready);
   queue_init(&c->work);
   queue_init(&c->sent);
@@ -53,8 +56,13 @@ static void insert(struct channel** table, unsigned size, struct channel* ch) {
   *bucket = ch;
 }
 
+static void table_free(struct conn* c) {
+  if (c->table != c->first_table)
+    uvssh__free(c->table);
+}
+
 static int grow(struct conn* c) {
-  unsigned size = c->table_size == 0 ? TABLE_FIRST : c->table_size * 2;
+  unsigned size = c->table_size * 2;
   struct channel** table;
   struct channel* next;
   struct channel* ch;
@@ -71,7 +79,7 @@ static int grow(struct conn* c) {
       insert(table, size, ch);
     }
   }
-  uvssh__free(c->table);
+  table_free(c);
   c->table = table;
   c->table_size = size;
   return 0;
@@ -106,9 +114,8 @@ static struct channel* add(struct conn* c,
   if (ch == NULL)
     return NULL;
   ch->id = c->next_id++;
-  ch->window_max = ch->window_in = window;
+  uvssh__window_begin(ch, window);
   ch->packet_in = c->desk->config.packet_bytes;
-  c->desk->reserved += window;
   c->count++;
   insert(c->table, c->table_size, ch);
   pub->session = c->desk->pub;
@@ -125,7 +132,7 @@ void uvssh__mux_remove(struct channel* ch) {
     at = &(*at)->next;
   *at = ch->next;
   c->count--;
-  c->desk->reserved -= ch->window_max;
+  uvssh__window_end(ch);
   uvssh__channel_free(ch);
 }
 
@@ -406,7 +413,7 @@ void uvssh__conn_free(struct conn* c) {
   for (i = 0; i < c->table_size; i++)
     while (c->table[i] != NULL)
       uvssh__mux_remove(c->table[i]);
-  uvssh__free(c->table);
+  table_free(c);
   c->table = NULL;
   c->table_size = 0;
 }

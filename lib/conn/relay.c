@@ -9,12 +9,18 @@ static void relay_copy(struct channel* from,
                        int stream,
                        const uint8_t* base,
                        size_t len) {
+  size_t mark = to->conn->desk->config.drain_bytes;
+
   if (!to->conn->desk->is_server)
     stream = UVSSH_DATA;           /* clients have no stderr to send */
   if (to->eof_queued || to->closing ||
-      uvssh__channel_queue_copy(to, stream, base, len) != 0)
+      uvssh__channel_queue_copy(to, stream, base, len) != 0) {
     uvssh__relay_end(from, UV_ECANCELED);
-  else if (to->queued >= to->conn->desk->config.drain_bytes)
+    return;
+  }
+  if (to->queued >= mark)
+    uvssh__conn_pump(to->conn);    /* it may wait for the end of this turn */
+  if (to->queued >= mark)
     from->reading = 0;
 }
 

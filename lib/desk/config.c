@@ -36,6 +36,7 @@ void uvssh_config_init(uvssh_config_t* config) {
     .rekey_packets = PACKETS_MAX,
     .rekey_ms = 60 * 60 * 1000,
     .window_bytes = 2 * 1024 * 1024,
+    .window_most_bytes = 32 * 1024 * 1024,
     .packet_bytes = 32 * 1024,
     .queue_bytes = 1024 * 1024,
     .drain_bytes = 256 * 1024,
@@ -90,6 +91,7 @@ static int penalties_ok(const uvssh_config_t* c) {
 static int numbers_ok(const uvssh_config_t* c) {
   return c->packet_bytes >= 1024 && c->packet_bytes <= 32 * 1024 &&
          c->window_bytes >= 1024 && c->window_bytes <= INT32_MAX &&
+         c->window_most_bytes <= INT32_MAX &&
          c->drain_bytes >= 1 && c->drain_bytes <= c->queue_bytes &&
          c->rekey_packets <= PACKETS_MAX && c->source_prefix4 <= 32 &&
          c->source_prefix6 <= 128 &&

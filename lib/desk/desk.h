@@ -33,6 +33,9 @@ struct desk_ops {
   int (*submit)(struct desk* desk, struct job* job);
   /* Milliseconds from any beginning; never goes back. */
   uint64_t (*now)(const struct desk* desk);
+  /* 1: whoever is on the stack has held the loop for long enough; the rest is
+   * for a later turn. Asked between messages. NULL: it never has. */
+  int (*is_late)(const struct desk* desk);
 };
 
 /* ---- pool.c -------------------------------------------------------------- */
@@ -103,6 +106,16 @@ static inline uint64_t desk_now(const struct desk* d) {
 
 static inline void desk_wake(struct desk* d) {
   d->ops->wake(d);
+}
+
+/* A clock is not read for every message; but a message may be a hundred, where
+ * the user sends it to a room full of people. */
+#define LATE_STRIDE 4
+
+/* count: of the caller's, so far. */
+static inline int desk_is_late(const struct desk* d, unsigned count) {
+  return count % LATE_STRIDE == 0 && d->ops->is_late != NULL &&
+         d->ops->is_late(d);
 }
 
 /* The first failure counts. */

@@ -147,7 +147,7 @@ int uvssh_clock_next(uv_loop_t* uv, uint64_t* now, uint64_t* due) {
     return UV_EINVAL;
   *now = loop->clock;
   *due = first_due(loop);
-  return uvssh__alarms_wait(loop) || !queue_empty(&loop->dirty) ||
+  return uvssh__alarms_wait(loop) || loop_has_dirty(loop) ||
          loop->waiting > 0 || loop->away > 0 || loop->errands > 0;
 }
 

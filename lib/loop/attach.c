@@ -37,7 +37,11 @@ static uint64_t on_now(const struct desk* desk) {
   return loop_now(attach_of_desk(desk)->loop);
 }
 
-static const struct desk_ops ops = { on_wake, on_submit, on_now };
+static int on_late(const struct desk* desk) {
+  return uvssh__loop_is_late(attach_of_desk(desk)->loop);
+}
+
+static const struct desk_ops ops = { on_wake, on_submit, on_now, on_late };
 
 /* ---- a life -------------------------------------------------------------- */
 
@@ -49,6 +53,9 @@ int uvssh__attach_new(struct loop* loop,
   if (a == NULL)
     return UV_ENOMEM;
   a->loop = loop;
+  loop->sessions++;
+  if (loop->sessions > loop->most_sessions)
+    loop->most_sessions = loop->sessions;
   queue_init(&a->dirty);
   queue_init(&a->of_server);
   queue_init(&a->source.link);
@@ -87,6 +94,7 @@ int uvssh__attach_bind(struct attach* a,
 }
 
 void uvssh__attach_free(struct attach* a) {
+  a->loop->sessions--;
   queue_remove(&a->dirty);
   uvssh__free(a->winner);
   uvssh__free_secret(a, sizeof(*a));
@@ -179,18 +187,26 @@ size_t uvssh__attach_budget(struct attach* a) {
   return a->closing || a->turn_in >= TURN_BYTES ? 0 : TURN_BYTES - a->turn_in;
 }
 
+static void set_reading(struct attach* a);
+
 void uvssh_transport_feed(uvssh_transport_t* t, ssize_t nread, void* bytes) {
   struct attach* a = words_of(t)->attach;
+  struct loop* loop;
 
   if (a == NULL || a->closing || nread == 0)
     return;
   enter(a);
+  loop = a->loop;
+  loop_begin(loop);
   if (nread < 0) {
     uvssh__session_lost(&a->session, (int) nread);
-    return;
+  } else {
+    a->turn_in += (size_t) nread;
+    uvssh__session_feed(&a->session, (uint8_t*) bytes, (size_t) nread);
   }
-  a->turn_in += (size_t) nread;
-  uvssh__session_feed(&a->session, (uint8_t*) bytes, (size_t) nread);
+  if (a->session.yielded && !a->running)
+    set_reading(a);                /* it may have to wait for its turn */
+  loop_end(loop);
 }
 
 /* 1: a write was under way. */
@@ -313,7 +329,8 @@ void uvssh__attach_turn(struct attach* a) {
       uvssh__connecting_turn(a);
     uvssh__session_turn(s);
     write_out(a);
-  } while (a->is_dirty && ++rounds < ROUNDS_MAX && a->turn_out < TURN_BYTES);
+  } while (a->is_dirty && !s->yielded && ++rounds < ROUNDS_MAX &&
+           a->turn_out < TURN_BYTES);
   if (a->server != NULL)
     note_place(a);
   set_reading(a);                  /* may bring bytes, or fail, at once */

@@ -67,13 +67,28 @@ static void do_message(struct message* m, struct attach* a) {
   }
 }
 
-/* All that waits now; what comes meanwhile waits for the next time. */
+static void tell_loop(uvssh_handle_t* h);
+
+/* The loop has been held for long enough: these come first the next time. */
+static void leave(uvssh_handle_t* h, struct queue* left, unsigned count) {
+  uv_mutex_lock(&h->lock);
+  queue_put_back(left, &h->messages);
+  h->count += count;
+  tell_loop(h);
+  uv_mutex_unlock(&h->lock);
+}
+
+/* All that waits now; what comes meanwhile waits for the next time. Without a
+ * session at once, all of it. */
 static void do_messages(uvssh_handle_t* h, struct attach* a) {
   struct queue due;
   struct message* m;
+  unsigned count;
+  unsigned done = 0;
 
   uv_mutex_lock(&h->lock);
   h->is_posted = 0;
+  count = h->count;
   h->count = 0;
   queue_move(&h->messages, &due);
   uv_mutex_unlock(&h->lock);
@@ -81,6 +96,11 @@ static void do_messages(uvssh_handle_t* h, struct attach* a) {
     m = CONTAINER_OF(due.next, struct message, link);
     queue_remove(&m->link);
     do_message(m, a);
+    if (a != NULL && ++done % LATE_STRIDE == 0 && done < count &&
+        uvssh__loop_is_late(a->loop)) {
+      leave(h, &due, count - done);
+      return;
+    }
   }
 }
 
@@ -90,6 +110,7 @@ static void on_mail(uv_async_t* async) {
   uvssh_handle_t* h;
 
   uvssh__slots_enter(loop->slots);
+  loop_begin(loop);
   uv_mutex_lock(&loop->mail_lock);
   queue_move(&loop->mail, &due);
   while (!queue_empty(&due)) {
@@ -98,8 +119,13 @@ static void on_mail(uv_async_t* async) {
     uv_mutex_unlock(&loop->mail_lock);
     do_messages(h, h->attach);     /* nothing is freed in here */
     uv_mutex_lock(&loop->mail_lock);
+    if (!queue_empty(&due) && uvssh__loop_is_late(loop)) {
+      queue_put_back(&due, &loop->mail);
+      uv_async_send(&loop->async);
+    }
   }
   uv_mutex_unlock(&loop->mail_lock);
+  loop_end(loop);
 }
 
 static int mail_open(struct loop* loop) {

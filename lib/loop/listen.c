@@ -1,274 +1,18 @@
-/* listen.c: a server's sockets, and what is accepted from them.
+/* listen.c: a server's sockets: its own, those of the user, and those that
+ * share their address with sockets of other loops.
  *
- * A connection is taken first, and counted by its address; the user is asked
- * only about those that the limits let pass, and what he does not take is
- * closed. In a full house another session is closed for it.
- * Running out of descriptors closes nothing: libuv drops the connection, the
- * user is told, listening goes on; so it does where there is no memory for a
- * connection: it is taken into a spare handle, and closed. */
+ * What cannot be bound or does not listen is closed again, and the code told.
+ * Never: takes a connection (accept.c does). */
 #include "loop/loop.h"
 
 enum { BACKLOG = 1024 };
-
-/* ---- connections --------------------------------------------------------- */
-
-static void on_socket_closed(uv_handle_t* handle) {
-  struct attach* a = (struct attach*) handle->data;
-  struct server* server = a->server;
-
-  uvssh__attach_free(a);
-  uvssh__server_handle_closed(server);
-}
-
-/* Nobody took it, or may. */
-static void turn_away(struct attach* a) {
-  uvssh__limit_leave(&a->server->limit, &a->source);
-  a->socket.handle.data = a;
-  a->server->handles++;
-  uv_close(&a->socket.handle, on_socket_closed);
-}
-
-static int init_socket(struct attach* a, const uv_stream_t* listener) {
-  uv_loop_t* uv = a->loop->uv;
-
-  if (listener->type == UV_TCP)
-    return uv_tcp_init(uv, &a->socket.tcp);
-  return uv_pipe_init(uv, &a->socket.pipe, 0);
-}
-
-static int check_limits(struct attach* a) {
-  struct server* server = a->server;
-  struct sockaddr_storage peer;
-  struct sockaddr* address = (struct sockaddr*) &peer;
-  int len = sizeof(peer);
-  struct source* out;
-  int err;
-
-  if (a->socket.handle.type != UV_TCP ||
-      uv_tcp_getpeername(&a->socket.tcp, address, &len) != 0)
-    address = NULL;
-  if (uvssh__source_key(&server->config, address, a->source.key) &&
-      uvssh__penalty_bites(&server->penalties, a->source.key,
-                           loop_now(server->loop)))
-    return UVSSH_ELIMIT;
-  err = uvssh__limit_enter(&server->limit, &server->config, &a->source, &out);
-  if (err == 0 && out != NULL)
-    uvssh__attach_evict(CONTAINER_OF(out, struct attach, source));
-  return err;
-}
-
-static void listener_release(struct listener* l) {
-  if (l->gone && !l->spare_used)
-    uvssh__free(l);
-}
-
-/* libuv listens no more until what it has accepted is taken. One at a time. */
-static void turn_away_unseen(struct listener* l);
-
-static void on_spare_closed(uv_handle_t* handle) {
-  struct listener* l = (struct listener*) handle->data;
-  struct server* server = l->server;
-
-  l->spare_used = 0;
-  if (l->owed)
-    turn_away_unseen(l);
-  listener_release(l);
-  uvssh__server_handle_closed(server);
-}
-
-static void turn_away_unseen(struct listener* l) {
-  uv_loop_t* uv = l->server->loop->uv;
-
-  l->owed = l->spare_used;
-  if (l->spare_used)
-    return;
-  l->spare_used = 1;
-  l->server->handles++;
-  if (l->stream->type == UV_TCP)
-    (void) uv_tcp_init(uv, &l->spare.tcp);
-  else
-    (void) uv_pipe_init(uv, &l->spare.pipe, 0);
-  l->spare.handle.data = l;
-  (void) uv_accept(l->stream, &l->spare.stream);
-  uv_close(&l->spare.handle, on_spare_closed);
-}
-
-/* 0 and *out, or a code; the socket is closed then. */
-static int take(struct listener* l, struct attach** out) {
-  struct server* server = l->server;
-  struct attach* a = NULL;
-  int err = uvssh__attach_new(server->loop, &server->config, &a);
-
-  if (err == 0) {
-    a->server = server;
-    err = init_socket(a, l->stream);
-  }
-  if (err != 0) {
-    if (a != NULL)
-      uvssh__attach_free(a);
-    turn_away_unseen(l);
-    return err;
-  }
-  err = uv_accept(l->stream, &a->socket.stream);
-  if (err == 0)
-    err = check_limits(a);
-  if (err != 0) {
-    turn_away(a);
-    return err;
-  }
-  *out = a;
-  return 0;
-}
-
-/* At most so many a turn: who comes in a crowd is heard, at least once, before
- * the house has filled up behind him. libuv keeps what is not taken. */
-static int takes_more(struct server* server) {
-  if (server->turn != server->loop->turn)
-    server->taken = 0;
-  server->turn = server->loop->turn;
-  return server->config.preauth_total == 0 ||
-         server->taken <= server->config.preauth_total / 16;
-}
-
-static void resume_soon(struct server* server) {
-  uvssh__alarm_start(&server->alarm, loop_now(server->loop));
-}
-
-static void hold(struct listener* l) {
-  if (l->held++ == 0)
-    l->since = ++l->server->holds;
-  resume_soon(l->server);
-}
-
-static void on_connection(uv_stream_t* stream, int status) {
-  struct listener* l = (struct listener*) stream->data;
-  struct server* server;
-  struct attach* a = NULL;
-
-  if (l == NULL || l->server->draining || l->server->closing)
-    return;
-  server = l->server;
-  uvssh__slots_enter(server->loop->slots);
-  if (status == 0 && !takes_more(server)) {
-    hold(l);
-    return;
-  }
-  server->taken++;
-  if (status == 0)
-    status = take(l, &a);
-  if (status == UVSSH_ELIMIT) {
-    uvssh__log(&server->log, UVSSH_LOG_INFO,
-               "a source has too many connections that are not logged in, or "
-               "has failed too often: one is refused");
-    return;
-  }
-  server->pending = a;
-  l->cb(server->pub, status);
-  a = server->pending;
-  server->pending = NULL;
-  if (a != NULL)
-    turn_away(a);
-}
-
-/* The one that waits longest: a crowd at one does not keep the others out. */
-static struct listener* held_listener(const struct server* server) {
-  struct listener* first = NULL;
-  struct listener* l;
-  struct queue* at;
-
-  for (at = server->listeners.next; at != &server->listeners; at = at->next) {
-    l = CONTAINER_OF(at, struct listener, link);
-    if (l->held != 0 && (first == NULL || l->since < first->since))
-      first = l;
-  }
-  return first;
-}
-
-/* One by one: libuv goes on with the rest, or (on Windows) has said them all
- * already. A listener may go in its call. */
-void uvssh__listeners_resume(struct server* server) {
-  struct listener* l;
-
-  while ((l = held_listener(server)) != NULL) {
-    if (!takes_more(server)) {
-      resume_soon(server);
-      return;
-    }
-    l->held--;
-    l->since = ++server->holds;
-    on_connection(l->stream, 0);
-  }
-}
-
-static int begin(struct server* server,
-                 struct attach* a,
-                 uvssh_session_t* session,
-                 const uvssh_session_handlers_t* handlers) {
-  int err = uvssh__attach_bind(a, session, handlers, &server->hostkeys);
-
-  if (err == 0)
-    queue_push(&server->sessions, &a->of_server);
-  return err;
-}
-
-int uvssh_server_accept(uvssh_server_t* pub,
-                        uvssh_session_t* session,
-                        const uvssh_session_handlers_t* handlers) {
-  struct server* server = uvssh__server_of(pub);
-  struct attach* a = server == NULL ? NULL : server->pending;
-  int err;
-
-  if (session == NULL || handlers == NULL)
-    return UV_EINVAL;
-  if (a == NULL || server->draining || server->closing)
-    return UV_EAGAIN;
-  if (session->impl != NULL)
-    return UV_EBUSY;
-  err = begin(server, a, session, handlers);
-  if (err != 0)
-    return err;
-  server->pending = NULL;
-  (void) uvssh_transport_stream(&a->own, &a->socket.stream);
-  uvssh__attach_start(a, &a->own);
-  return 0;
-}
-
-int uvssh_server_serve(uvssh_server_t* pub,
-                       uvssh_session_t* session,
-                       uvssh_transport_t* transport,
-                       const uvssh_session_handlers_t* handlers) {
-  struct server* server = uvssh__server_of(pub);
-  struct attach* a;
-  int err;
-
-  if (server == NULL || server->closing || server->draining)
-    return UV_ECANCELED;
-  if (session == NULL || handlers == NULL || transport == NULL ||
-      transport->ops == NULL || server->hostkeys.count == 0)
-    return UV_EINVAL;
-  if (session->impl != NULL)
-    return UV_EBUSY;
-  err = uvssh__attach_new(server->loop, &server->config, &a);
-  if (err != 0)
-    return err;
-  a->server = server;
-  err = begin(server, a, session, handlers);
-  if (err != 0) {
-    uvssh__attach_free(a);
-    return err;
-  }
-  uvssh__attach_start(a, transport);
-  return 0;
-}
-
-/* ---- sockets ------------------------------------------------------------- */
 
 static void on_listener_closed(uv_handle_t* handle) {
   struct listener* l = (struct listener*) handle->data;
   struct server* server = l->server;
 
   l->gone = 1;
-  listener_release(l);
+  uvssh__listener_release(l);
   uvssh__server_handle_closed(server);
 }
 
@@ -283,7 +27,7 @@ static void listener_close(struct listener* l) {
   }
   l->stream->data = NULL;          /* the user closes it */
   l->gone = 1;
-  listener_release(l);
+  uvssh__listener_release(l);
 }
 
 void uvssh__listeners_close(struct server* server) {
@@ -295,7 +39,7 @@ static int listen_on(struct listener* l) {
   int err;
 
   l->stream->data = l;
-  err = uv_listen(l->stream, BACKLOG, on_connection);
+  err = uv_listen(l->stream, BACKLOG, uvssh__listener_heard);
   if (err != 0)
     return err;
   queue_push(&l->server->listeners, &l->link);
@@ -322,38 +66,33 @@ static struct listener* listener_new(struct server* server,
   return l;
 }
 
-static int bind_to(struct listener* l, const char* host, int port) {
-  union {
-    struct sockaddr any;
-    struct sockaddr_in four;
-    struct sockaddr_in6 six;
-  } address;
-  unsigned flags = 0;
+union address {
+  struct sockaddr any;
+  struct sockaddr_in four;
+  struct sockaddr_in6 six;
+};
 
-  if (uv_ip4_addr(host, port, &address.four) != 0) {
-    if (uv_ip6_addr(host, port, &address.six) != 0)
-      return UV_EINVAL;
-    flags = UV_TCP_IPV6ONLY;
-  }
-  return uv_tcp_bind(&l->own.tcp, &address.any, flags);
-}
-
-int uvssh_server_listen(uvssh_server_t* pub,
-                        const char* host,
-                        int port,
-                        uvssh_connection_cb cb) {
-  struct server* server = uvssh__server_of(pub);
-  struct listener* l;
-  int err = may_listen(server, cb);
-
-  if (err != 0)
-    return err;
+static int address_of(const char* host, int port, union address* address) {
   if (host == NULL || port < 0 || port > 65535)
     return UV_EINVAL;
-  l = listener_new(server, cb);
+  if (uv_ip4_addr(host, port, &address->four) != 0 &&
+      uv_ip6_addr(host, port, &address->six) != 0)
+    return UV_EINVAL;
+  return 0;
+}
+
+/* A listener with a socket of ours; share: before it is bound. */
+static int socket_new(struct server* server,
+                      int family,
+                      int share,
+                      uvssh_connection_cb cb,
+                      struct listener** out) {
+  struct listener* l = listener_new(server, cb);
+  int err;
+
   if (l == NULL)
     return UV_ENOMEM;
-  err = uv_tcp_init(server->loop->uv, &l->own.tcp);
+  err = uv_tcp_init_ex(server->loop->uv, &l->own.tcp, (unsigned) family);
   if (err != 0) {
     uvssh__free(l);
     return err;
@@ -361,13 +100,158 @@ int uvssh_server_listen(uvssh_server_t* pub,
   l->is_ours = 1;
   l->stream = &l->own.stream;
   l->stream->data = l;
-  err = bind_to(l, host, port);
+  err = share ? uvssh__socket_share(&l->own.tcp) : 0;
+  if (err != 0)
+    listener_close(l);
+  else
+    *out = l;
+  return err;
+}
+
+static int bind_to(struct listener* l, const union address* address) {
+  return uv_tcp_bind(&l->own.tcp, &address->any,
+                     address->any.sa_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+}
+
+static int listen_at(uvssh_server_t* pub,
+                     const char* host,
+                     int port,
+                     int share,
+                     uvssh_connection_cb cb) {
+  struct server* server = uvssh__server_of(pub);
+  union address address;
+  struct listener* l;
+  int err = may_listen(server, cb);
+
+  if (err == 0)
+    err = address_of(host, port, &address);
+  if (err == 0)
+    err = socket_new(server, share ? address.any.sa_family : AF_UNSPEC, share,
+                     cb, &l);
+  if (err != 0)
+    return err;
+  err = bind_to(l, &address);
   if (err == 0)
     err = listen_on(l);
   if (err != 0)
     listener_close(l);
   return err;
 }
+
+int uvssh_server_listen(uvssh_server_t* pub,
+                        const char* host,
+                        int port,
+                        uvssh_connection_cb cb) {
+  return listen_at(pub, host, port, 0, cb);
+}
+
+int uvssh_server_listen_shared(uvssh_server_t* pub,
+                               const char* host,
+                               int port,
+                               uvssh_connection_cb cb) {
+  return listen_at(pub, host, port, 1, cb);
+}
+
+/* ---- for several loops --------------------------------------------------- */
+
+static struct listener* newest(const struct server* server) {
+  return CONTAINER_OF(server->listeners.prev, struct listener, link);
+}
+
+static int port_of(const struct listener* l, int* port) {
+  union address name;
+  int len = sizeof(name);
+  int err = uv_tcp_getsockname(&l->own.tcp, &name.any, &len);
+
+  if (err == 0)
+    *port = ntohs(name.any.sa_family == AF_INET6 ? name.six.sin6_port
+                                                 : name.four.sin_port);
+  return err;
+}
+
+/* Bound without sharing, and closed again: UV_EADDRINUSE where somebody listens
+ * there just now. libuv tells that in the next call. */
+static int may_bind(struct server* server, const char* host, int port) {
+  union address address;
+  struct listener* l;
+  int err = address_of(host, port, &address);
+
+  if (err == 0)
+    err = socket_new(server, AF_UNSPEC, 0, NULL, &l);
+  if (err != 0)
+    return err;
+  err = bind_to(l, &address);
+  if (err == 0)
+    err = port_of(l, &port);
+  listener_close(l);
+  return err;
+}
+
+int uvssh__listen_first(uvssh_server_t* pub,
+                        const char* host,
+                        int port,
+                        uvssh_connection_cb cb,
+                        struct share* share) {
+  struct server* server = uvssh__server_of(pub);
+  int err = may_listen(server, cb);
+  int shares;
+
+  if (err == 0)
+    err = may_bind(server, host, port);
+  if (err == 0)
+    err = listen_at(pub, host, port, 1, cb);
+  shares = err != UV_ENOTSUP;
+  if (!shares)
+    err = listen_at(pub, host, port, 0, cb);
+  if (err != 0)
+    return err;
+  memset(share, 0, sizeof(*share));
+  err = port_of(newest(server), &share->port);
+  if (err == 0 && !shares) {
+    err = uvssh__socket_copy(&newest(server)->own.handle, &share->socket);
+    share->has_socket = err == 0;
+    err = err == UV_ENOTSUP ? 0 : err;     /* then the others are told */
+  }
+  if (err != 0)
+    listener_close(newest(server));
+  return err;
+}
+
+static int listen_copy(uvssh_server_t* pub,
+                       uv_os_sock_t socket,
+                       uvssh_connection_cb cb) {
+  struct server* server = uvssh__server_of(pub);
+  struct listener* l;
+  int err = may_listen(server, cb);
+
+  if (err == 0)
+    err = socket_new(server, AF_UNSPEC, 0, cb, &l);
+  if (err != 0)
+    return err;
+  err = uvssh__socket_open(&l->own.tcp, socket);
+  if (err == 0)
+    err = listen_on(l);
+  if (err != 0)
+    listener_close(l);
+  return err;
+}
+
+int uvssh__listen_next(uvssh_server_t* pub,
+                       const char* host,
+                       const struct share* share,
+                       uvssh_connection_cb cb) {
+  if (share->has_socket)
+    return listen_copy(pub, share->socket, cb);
+  return listen_at(pub, host, share->port, 1, cb);
+}
+
+void uvssh__listen_end(struct share* share) {
+  if (share->has_socket)
+    uvssh__socket_close(share->socket);
+  share->has_socket = 0;
+}
+
+/* ---- a stream of the user's ---------------------------------------------- */
 
 int uvssh_server_listen_stream(uvssh_server_t* pub,
                                uv_stream_t* stream,

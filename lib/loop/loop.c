@@ -4,10 +4,16 @@
  * A turn: whoever was touched since the last one is run once, before the loop
  * polls (prepare) and right after it has (check). Output of a whole turn leaves
  * in one write a session. While somebody still has something to do, an idle
- * handle keeps the loop from sleeping. */
+ * handle keeps the loop from sleeping.
+ *
+ * No turn holds the loop for long (pace.c): who is left waits for the next one,
+ * in the same order, and a session that has yielded comes behind all others, so
+ * that who floods waits for himself. */
 #include "loop/loop.h"
 
 #include <stdlib.h>
+
+#define CROWD 256
 
 static uv_once_t once = UV_ONCE_INIT;
 static uv_mutex_t lock;
@@ -28,31 +34,85 @@ void uvssh__loop_wake(struct loop* loop) {
   uv_idle_start(&loop->idle, on_idle);
 }
 
-static void run_turn(struct loop* loop) {
+static struct attach* take_first(struct queue* list) {
+  struct attach* a = CONTAINER_OF(list->next, struct attach, dirty);
+
+  queue_remove(&a->dirty);
+  return a;
+}
+
+/* Who is left comes before those that have come meanwhile. */
+static void run_dirty(struct loop* loop) {
+  struct queue due;
+  struct attach* a;
+  unsigned count = 0;
+
+  queue_move(&loop->dirty, &due);
+  while (!queue_empty(&due)) {
+    a = take_first(&due);
+    if (a->session.yielded) {
+      queue_push(&loop->slow, &a->dirty);
+      continue;
+    }
+    a->is_dirty = 0;
+    uvssh__attach_turn(a);
+    if (++count % LATE_STRIDE == 0 && uvssh__loop_is_late(loop))
+      break;
+  }
+  queue_put_back(&due, &loop->dirty);
+}
+
+/* One at least, however late it is. */
+static void run_slow(struct loop* loop) {
   struct queue due;
   struct attach* a;
 
+  queue_move(&loop->slow, &due);
+  while (!queue_empty(&due)) {
+    a = take_first(&due);
+    a->is_dirty = 0;
+    uvssh__attach_turn(a);
+    if (uvssh__loop_is_late(loop))
+      break;
+  }
+  queue_put_back(&due, &loop->slow);
+}
+
+/* Of a crowd hardly anybody is left. Not for few: that costs more than it
+ * gives. */
+static void give_back_if_due(struct loop* loop) {
+  if (loop->most_sessions < CROWD || loop->sessions > loop->most_sessions / 64)
+    return;
+  loop->most_sessions = loop->sessions;
+  loop->given_back++;
+  uvssh__give_back();
+}
+
+static void run_turn(struct loop* loop) {
   uvssh__slots_enter(loop->slots);
+  loop_begin(loop);
+  give_back_if_due(loop);
   loop->turn++;
   loop->inline_jobs = 0;
   uvssh__alarms_turn(loop);
   uvssh__work_turn(loop);
-  queue_move(&loop->dirty, &due);
-  while (!queue_empty(&due)) {
-    a = CONTAINER_OF(due.next, struct attach, dirty);
-    queue_remove(&a->dirty);
-    a->is_dirty = 0;
-    uvssh__attach_turn(a);
-  }
-  if (uvssh__work_waits(loop) || !queue_empty(&loop->dirty) ||
+  if (!queue_empty(&loop->dirty))
+    run_dirty(loop);
+  if (!queue_empty(&loop->slow))
+    run_slow(loop);
+  if (uvssh__work_waits(loop) || loop_has_dirty(loop) ||
       uvssh__alarms_wait(loop))
     uv_idle_start(&loop->idle, on_idle);
   else
     uv_idle_stop(&loop->idle);
+  loop_end(loop);
 }
 
 static void on_prepare(uv_prepare_t* prepare) {
-  run_turn((struct loop*) prepare->data);
+  struct loop* loop = (struct loop*) prepare->data;
+
+  run_turn(loop);
+  uvssh__reads_begin(loop);
 }
 
 static void on_check(uv_check_t* check) {
@@ -108,6 +168,7 @@ static struct loop* loop_new(uv_loop_t* uv) {
   }
   uvssh__pool_init(&loop->pool);
   queue_init(&loop->dirty);
+  queue_init(&loop->slow);
   queue_init(&loop->alarms);
   uvssh__work_init(loop);
   start_handles(loop);

@@ -1,6 +1,7 @@
 /* loop.h: where sessions meet libuv.
  *
  *   loop.c       what all sessions of one uv_loop_t share; its turns
+ *   pace.c       how long that holds the loop at a time
  *   alarm.c      timers; and the clock, where it is replaced
  *   attach.c     the one place where a session meets a transport and an alarm
  *   work.c       jobs: inline, in order, or on the thread pool
@@ -10,7 +11,10 @@
  *   command_posix.c, command_win.c   ... which a shell starts
  *   jump.c       the transport over a channel of another session
  *   server.c     sessions of a server, its end
- *   listen.c     its sockets, and what is accepted from them
+ *   listen.c     its sockets
+ *   listen_posix.c, listen_win.c   ... which several loops share
+ *   accept.c     what is taken from them
+ *   loops.c      several loops, each in a thread of its own
  *   source.c     where somebody comes from; tables by that
  *   limit.c      how many are not logged in yet, in all and by source
  *   penalty.c    who has failed too often to be let in
@@ -32,6 +36,7 @@
 #include "uvssh/client.h"
 #include "uvssh/clock.h"
 #include "uvssh/handle.h"
+#include "uvssh/loops.h"
 #include "uvssh/server.h"
 
 #define READ_BUFFER (512 * 1024)   /* shared by a loop's sessions */
@@ -85,6 +90,12 @@ struct lane {                      /* jobs of one cost; bound: one a session */
   unsigned waiting;
 };
 
+struct gate {                      /* who reads, where not all can in a turn */
+  uint64_t round;                  /* counts them; each reads once in one */
+  unsigned left_out;               /* since the loop has polled */
+  int is_shut;                     /* somebody was left out before: now them */
+};
+
 /* One a uv_loop_t, from its first server or session to its last. */
 struct loop {
   struct queue link;               /* of all loops */
@@ -95,6 +106,18 @@ struct loop {
   char* read_buffer;               /* made at the first read */
   uint64_t turn;                   /* counts them */
   struct queue dirty;              /* struct attach: to be run this turn */
+  struct queue slow;               /* the same, behind these: they have */
+                                   /* yielded */
+  unsigned sessions;
+  unsigned most_sessions;          /* since memory was last given back */
+  unsigned given_back;             /* so often */
+  unsigned depth;                  /* of callbacks of libuv, and within them */
+  uint64_t late_at;                /* uv_hrtime(): the outermost has held the */
+                                   /* loop for long enough; 0: not asked yet */
+  struct gate gates[2];            /* of those logged in: [1] */
+  unsigned reads;                  /* since the loop has polled; all three */
+  uint64_t reads_began;            /* uv_hrtime(); 0: not asked yet */
+  uint64_t reads_took;             /* ns, at the last look */
   uv_prepare_t prepare;
   uv_check_t check;
   uv_idle_t idle;                  /* runs while somebody is still dirty */
@@ -128,6 +151,28 @@ struct loop* uvssh__loop_find(const uv_loop_t* uv);
 static inline uint64_t loop_now(const struct loop* loop) {
   return loop->has_clock ? loop->clock : uv_now(loop->uv);
 }
+/* Around all that a callback of libuv has us do: its time begins. */
+static inline void loop_begin(struct loop* loop) {
+  if (loop->depth++ == 0)
+    loop->late_at = 0;
+}
+static inline void loop_end(struct loop* loop) {
+  loop->depth--;
+}
+static inline int loop_has_dirty(const struct loop* loop) {
+  return !queue_empty(&loop->dirty) || !queue_empty(&loop->slow);
+}
+
+/* ---- pace.c -------------------------------------------------------------- */
+
+/* 1: a callback has had its time. The first question starts it. */
+int uvssh__loop_is_late(struct loop* loop);
+/* The loop is about to poll. */
+void uvssh__reads_begin(struct loop* loop);
+/* 1: now; 0: libuv is to ask again after the next poll. */
+int uvssh__may_read(struct attach* a);
+/* The clock of these, uv_hrtime(); tests put one of their own in its place. */
+extern uint64_t (*uvssh__loop_hrtime)(void);
 
 /* ---- alarm.c ------------------------------------------------------------- */
 
@@ -298,12 +343,13 @@ struct attach {
     uv_pipe_t pipe;
   } socket;
   struct alarm alarm;              /* its next deadline, or earlier */
-  struct queue dirty;              /* on loop->dirty */
+  struct queue dirty;              /* on loop->dirty, or ->slow */
   int is_dirty;
   int reading;
   int writing;
   int closing;
   int running;                     /* its turn is on the stack */
+  uint64_t round;                  /* it has read last in; of its gate */
   uint64_t turn;                   /* the loop's, of the counts below */
   size_t turn_in;
   size_t turn_out;
@@ -453,7 +499,7 @@ void uvssh__penalty_add(struct penalties* t,
 /* A session of it ends: what does that cost its source? */
 void uvssh__penalty_judge(struct server* server, const struct attach* a);
 
-/* ---- server.c, listen.c -------------------------------------------------- */
+/* ---- server.c, listen.c, accept.c ---------------------------------------- */
 
 struct listener {
   struct queue link;
@@ -510,5 +556,40 @@ void uvssh__server_handle_closed(struct server* server);
 void uvssh__listeners_close(struct server* server);
 /* A new turn: those that were held go on. */
 void uvssh__listeners_resume(struct server* server);
+/* A connection waits, or could not be taken. */
+void uvssh__listener_heard(uv_stream_t* stream, int status);
+/* Its memory goes, once it and its spare are closed. */
+void uvssh__listener_release(struct listener* l);
+
+/* An address that several loops listen on. */
+struct share {
+  int port;
+  int has_socket;                  /* one for all of them: the kernel does not */
+  uv_os_sock_t socket;             /* spread connections over several */
+};
+
+/* As uvssh_server_listen(), for the first of these loops, which tells how; and
+ * for the others. The share is closed when no other is to come. */
+int uvssh__listen_first(uvssh_server_t* server,
+                        const char* host,
+                        int port,
+                        uvssh_connection_cb cb,
+                        struct share* share) MUST_CHECK;
+int uvssh__listen_next(uvssh_server_t* server,
+                       const char* host,
+                       const struct share* share,
+                       uvssh_connection_cb cb) MUST_CHECK;
+void uvssh__listen_end(struct share* share);
+
+/* ---- listen_posix.c, listen_win.c ---------------------------------------- */
+
+/* Before it is bound: the kernel spreads connections over all sockets of this
+ * address that said so. UV_ENOTSUP: it does not. */
+int uvssh__socket_share(const uv_tcp_t* tcp) MUST_CHECK;
+/* The same socket, once more; UV_ENOTSUP: there is no such thing. */
+int uvssh__socket_copy(const uv_handle_t* handle,
+                       uv_os_sock_t* copy) MUST_CHECK;
+int uvssh__socket_open(uv_tcp_t* tcp, uv_os_sock_t socket) MUST_CHECK;
+void uvssh__socket_close(uv_os_sock_t socket);
 
 #endif

@@ -3,8 +3,9 @@
  *
  * All sessions of a loop read into one buffer: libuv asks for it and fills it
  * back to back, and what a session keeps it copies. An empty buffer is the
- * answer to one that has read its share of this turn; libuv then says
- * UV_ENOBUFS, which means nothing here, and comes back next turn. */
+ * answer to one that has read its share of this turn, or comes too late in it
+ * (pace.c); libuv then says UV_ENOBUFS, which means nothing here, and comes back
+ * next turn. */
 #include "loop/loop.h"
 
 static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
@@ -13,7 +14,7 @@ static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
   size_t budget = a == NULL ? 0 : uvssh__attach_budget(a);
 
   *buf = uv_buf_init(NULL, 0);
-  if (budget == 0)
+  if (budget == 0 || !uvssh__may_read(a))
     return;
   if (a->loop->read_buffer == NULL)
     a->loop->read_buffer = (char*) uvssh__malloc(READ_BUFFER);

@@ -10,7 +10,7 @@
  * it has, each other source's next job comes after at most one of its own. */
 #include "loop/loop.h"
 
-enum { INLINE_MAX = 4, AWAY_MAX = 2 };
+enum { INLINE_MAX = 4, AWAY_MAX = 2, LONG_LINE = 64 };
 
 struct errand {                    /* one job on the thread pool */
   uv_work_t work;
@@ -187,11 +187,14 @@ static void start(struct loop* loop, struct job* job) {
   finish(job);
 }
 
+/* More would be done sooner, but in a crowd whoever is there already waits for
+ * each of them: half as many. */
 void uvssh__work_turn(struct loop* loop) {
+  unsigned most = loop->waiting > LONG_LINE ? INLINE_MAX / 2 : INLINE_MAX;
   struct job* job;
 
-  while (loop->waiting > 0 && loop->inline_jobs <= INLINE_MAX &&
-         (loop->inline_jobs < INLINE_MAX || loop->away < AWAY_MAX)) {
+  while (loop->waiting > 0 && loop->inline_jobs <= most &&
+         (loop->inline_jobs < most || loop->away < AWAY_MAX)) {
     job = dequeue(loop);
     if (job == NULL)
       return;

@@ -6,7 +6,8 @@
  *
  * Input pauses, and is kept, while a job is away, while a client's user thinks
  * about a host key, while replies pile up that the peer does not read, and from
- * login until on_ready. */
+ * login until on_ready; and until the next turn where it has held the loop for
+ * long enough. */
 #include "session/session.h"
 
 int uvssh__session_init(struct session* s,
@@ -88,7 +89,7 @@ uvssh_phase uvssh__session_phase(const struct session* s) {
 /* What a hasty client sends right behind its login waits for on_ready: the user
  * hears of no channel before he has heard who is there. */
 static int is_paused(const struct session* s) {
-  return s->desk.job != NULL || kex_is_asking(&s->transport) ||
+  return s->yielded || s->desk.job != NULL || kex_is_asking(&s->transport) ||
          (uvssh__replies_pile_up(&s->transport) && !s->lost) ||
          (s->desk.logged_in && !s->told_ready);
 }
@@ -153,13 +154,25 @@ static int step(struct session* s, uint8_t** p, size_t* n) {
   return err != 0 ? err : s->transport.phase != T_IDENT;
 }
 
+/* Before login there is never so much. */
+static void yield_if_late(struct session* s, size_t n, unsigned messages) {
+  if (!s->desk.logged_in || (n == 0 && packet_kept(&s->transport) == 0) ||
+      !desk_is_late(&s->desk, messages))
+    return;
+  s->yielded = 1;
+  desk_wake(&s->desk);
+}
+
 static void run_input(struct session* s, uint8_t* p, size_t n) {
+  unsigned messages = 0;
   int err = 1;
 
   while (err > 0 && s->ending <= E_EMPTYING && !is_paused(s)) {
     err = step(s, &p, &n);
     if (s->desk.failed != 0)       /* that came first */
       err = s->desk.failed;
+    if (err > 0)
+      yield_if_late(s, n, ++messages);
   }
   if (err < 0)
     uvssh__session_fail(s, err);
@@ -310,6 +323,7 @@ static void turn_running(struct session* s) {
 }
 
 void uvssh__session_turn(struct session* s) {
+  s->yielded = 0;
   if (s->ending <= E_EMPTYING)
     turn_running(s);
   uvssh__requests_run(&s->desk);

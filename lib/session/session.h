@@ -59,6 +59,8 @@ struct session {
                                    /* has come is still read; 0: it does */
   uint64_t unwritable_until;       /* ms */
   int deaf;                        /* E_SAYING: input is not looked at either */
+  int yielded;                     /* it was late: the rest of the input waits */
+                                   /* for the next turn */
   int started;
   int told_ready;                  /* on_ready has come */
   int is_ready;

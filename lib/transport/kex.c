@@ -115,18 +115,20 @@ struct material {                  /* one direction's */
   uint8_t mac_key[MATERIAL_MAX];
 };
 
-/* K1 = HASH(K || H || letter || session_id), K2 = HASH(K || H || K1), ... */
+/* K1 = HASH(K || H || letter || session_id), K2 = HASH(K || H || K1), ... as
+ * far as somebody wants it. */
 static void derive(const struct transport* t,
                    const struct exchange* x,
                    char letter,
-                   uint8_t* out) {
+                   uint8_t* out,
+                   size_t size) {
   const struct hash_alg* hash = x->kex->hash;
   uint8_t digest[HASH_SIZE_MAX];
   struct hash_state state;
   size_t have;
   size_t n;
 
-  for (have = 0; have < MATERIAL_MAX; have += n) {
+  for (have = 0; have < size; have += n) {
     hash->init(&state);
     hash->update(&state, x->k.base, x->k.len);
     hash->update(&state, x->h, hash->size);
@@ -137,7 +139,7 @@ static void derive(const struct transport* t,
       hash->update(&state, out, have);
     }
     hash->final(&state, digest);
-    n = hash->size < MATERIAL_MAX - have ? hash->size : MATERIAL_MAX - have;
+    n = hash->size < size - have ? hash->size : size - have;
     memcpy(out + have, digest, n);
   }
   uvssh__wipe(digest, sizeof(digest));
@@ -149,16 +151,19 @@ static int make_keys(const struct transport* t,
                      unsigned direction,
                      int sealing,
                      struct keys* keys) {
-  const struct offer* o = &t->hs->offer;
+  const struct cipher_alg* cipher = t->hs->offer.cipher[direction];
+  const struct mac_alg* mac = t->hs->offer.mac[direction];
   struct material m;
   int err;
 
-  derive(t, x, (char) ('A' + direction), m.iv);
-  derive(t, x, (char) ('C' + direction), m.key);
-  derive(t, x, (char) ('E' + direction), m.mac_key);
+  assert(cipher->iv_size <= MATERIAL_MAX && cipher->key_size <= MATERIAL_MAX);
+  assert(mac == NULL || mac->key_size <= MATERIAL_MAX);
+  derive(t, x, (char) ('A' + direction), m.iv, cipher->iv_size);
+  derive(t, x, (char) ('C' + direction), m.key, cipher->key_size);
+  derive(t, x, (char) ('E' + direction), m.mac_key,
+         mac == NULL ? 0 : mac->key_size);
   memset(keys, 0, sizeof(*keys));
-  err = uvssh__keys_init(keys, o->cipher[direction], o->mac[direction], m.key,
-                         m.iv, m.mac_key, sealing);
+  err = uvssh__keys_init(keys, cipher, mac, m.key, m.iv, m.mac_key, sealing);
   uvssh__wipe(&m, sizeof(m));
   return err;
 }

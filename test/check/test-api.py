@@ -77,8 +77,8 @@ def names_exist():
 
 # The environment of the tests (docs/testing.md); how we say who we are.
 NOT_IN_HEADERS = {"UVSSH_SOURCE_DIR", "UVSSH_BUILD_DIR", "UVSSH_VECTORS",
-                  "UVSSH_PEERS", "UVSSH_TEST_SHARE", "UVSSH_TEST_RELEASE",
-                  "UVSSH_SOAK_SECONDS", "UVSSH_WALK_SEED",
+                  "UVSSH_PEERS", "UVSSH_PEERS_BUILD", "UVSSH_TEST_SHARE",
+                  "UVSSH_TEST_RELEASE", "UVSSH_SOAK_SECONDS", "UVSSH_WALK_SEED",
                   "uvssh_0"}
 
 

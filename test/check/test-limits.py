@@ -28,6 +28,7 @@ OWN = {
     "key/key.c LIST_MAX": "room for a list of our own names",
     "loop/attach.c ROUNDS_MAX": "how often a turn goes round",
     "loop/known_hosts_file.c PATH_MAX_BYTES": "a path of the user's",
+    "loop/loops.c LOOPS_MAX": "the largest count that may be asked for",
     "loop/key_file.c PATH_MAX_BYTES": "a path of the user's",
     "files/known_hosts.c NAME_MAX_BYTES": "HOST_TEXT_MAX and its port",
     "transport/kex.c MATERIAL_MAX": "the longest key",

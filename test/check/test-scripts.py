@@ -9,12 +9,13 @@ import tempfile
 
 import report
 
-SHELL = ["scripts/chat", "scripts/debian13", "scripts/fuzz", "scripts/setup",
-         "scripts/soak", "scripts/test", "scripts/steps.sh", ".ci/run"]
-COMMANDS = ["scripts/analyze", "scripts/chat", "scripts/coverage",
-            "scripts/debian13", "scripts/docs", "scripts/fuzz",
-            "scripts/record", "scripts/setup", "scripts/soak", "scripts/test",
-            "scripts/totals"]
+SHELL = ["scripts/bench", "scripts/chat", "scripts/debian13", "scripts/fuzz",
+         "scripts/setup", "scripts/soak", "scripts/test", "scripts/steps.sh",
+         ".ci/run"]
+COMMANDS = ["scripts/analyze", "scripts/bench", "scripts/chat",
+            "scripts/coverage", "scripts/debian13", "scripts/docs",
+            "scripts/fuzz", "scripts/record", "scripts/setup", "scripts/soak",
+            "scripts/test", "scripts/totals"]
 
 
 def script(path, *arguments):

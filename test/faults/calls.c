@@ -20,6 +20,7 @@ static struct {
   unsigned long moves;
   unsigned crowd;
   unsigned crowded;
+  int no_share;
   unsigned char pipes[FDS];
 } calls;
 
@@ -90,6 +91,14 @@ void calls_crowd(unsigned nth) {
 int calls_crowded(void) {
   return calls_armed() && calls.crowd != 0 &&
          ADD(calls.crowded, 1) % calls.crowd == 0;
+}
+
+void calls_no_share(int none) {
+  SET(calls.no_share, none);
+}
+
+int calls_shares(void) {
+  return !GET(calls.no_share);
 }
 
 void calls_moved(void) {

@@ -21,15 +21,16 @@
 /* Those that can fail. What else of libuv lib/ calls stands with its reason in
  * test-calls.py, which compares this list with the library. */
 #define CALLS_UV(XX)                                                          \
-  XX(uv_accept) XX(uv_async_init) XX(uv_cancel) XX(uv_fileno)                 \
-  XX(uv_fs_close) XX(uv_fs_fstat) XX(uv_fs_fsync) XX(uv_fs_ftruncate)         \
-  XX(uv_fs_link) XX(uv_fs_open) XX(uv_fs_read) XX(uv_fs_rename)               \
-  XX(uv_fs_stat) XX(uv_fs_unlink) XX(uv_fs_write) XX(uv_getaddrinfo)          \
-  XX(uv_listen) XX(uv_mutex_init) XX(uv_os_homedir) XX(uv_pipe)               \
-  XX(uv_pipe_open) XX(uv_poll_init) XX(uv_poll_start) XX(uv_process_kill)     \
-  XX(uv_queue_work) XX(uv_read_start) XX(uv_spawn) XX(uv_tcp_bind)            \
-  XX(uv_tcp_connect) XX(uv_tcp_getpeername) XX(uv_tcp_getsockname)            \
-  XX(uv_tcp_init) XX(uv_tcp_nodelay)
+  XX(uv_accept) XX(uv_async_init) XX(uv_cancel) XX(uv_cond_init)              \
+  XX(uv_fileno) XX(uv_fs_close) XX(uv_fs_fstat) XX(uv_fs_fsync)               \
+  XX(uv_fs_ftruncate) XX(uv_fs_link) XX(uv_fs_open) XX(uv_fs_read)            \
+  XX(uv_fs_rename) XX(uv_fs_stat) XX(uv_fs_unlink) XX(uv_fs_write)            \
+  XX(uv_getaddrinfo) XX(uv_listen) XX(uv_loop_init) XX(uv_mutex_init)         \
+  XX(uv_os_homedir) XX(uv_pipe) XX(uv_pipe_open) XX(uv_poll_init)             \
+  XX(uv_poll_start) XX(uv_process_kill) XX(uv_queue_work) XX(uv_read_start)   \
+  XX(uv_spawn) XX(uv_tcp_bind) XX(uv_tcp_connect) XX(uv_tcp_getpeername)      \
+  XX(uv_tcp_getsockname) XX(uv_tcp_init) XX(uv_tcp_init_ex)                   \
+  XX(uv_tcp_nodelay) XX(uv_tcp_open) XX(uv_thread_create)
 
 #define CALLS_SYSTEM(XX)                                                      \
   XX(accept4) XX(bind) XX(close) XX(connect) XX(epoll_ctl) XX(epoll_pwait)    \
@@ -72,9 +73,13 @@ unsigned long calls_moves(void);
  * are asked: so that waiting for room is part of the script. 0: none. */
 void calls_crowd(unsigned nth);
 
+/* From here on, on every thread: setsockopt() knows no SO_REUSEPORT. */
+void calls_no_share(int none);
+
 /* For those who catch: the error of this call, 0: it is made as always. */
 int calls_hit(enum call call);
 int calls_crowded(void);
+int calls_shares(void);
 void calls_moved(void);
 /* Whether calls are caught at all. */
 int calls_armed(void);

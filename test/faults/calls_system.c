@@ -68,9 +68,6 @@ CATCH(getpeername, (int fd, void* name, void* len), (fd, name, len))
 CATCH(getsockname, (int fd, void* name, void* len), (fd, name, len))
 CATCH(listen, (int fd, int backlog), (fd, backlog))
 CATCH(pipe2, (int fds[2], int flags), (fds, flags))
-CATCH(setsockopt,
-      (int fd, int level, int option, const void* value, socklen_t len),
-      (fd, level, option, value, len))
 CATCH(socket, (int domain, int type, int protocol), (domain, type, protocol))
 
 static any_function next_epoll_ctl;
@@ -84,6 +81,28 @@ int caught_epoll_ctl(int epoll, int op, int fd, struct epoll_event* event) {
   if (error == 0)
     return NEXT(epoll_ctl, int (*)(int, int, int, struct epoll_event*))(
         epoll, op, fd, event);
+  errno = error;
+  return -1;
+}
+
+static any_function next_setsockopt;
+int caught_setsockopt(int fd,
+                      int level,
+                      int option,
+                      const void* value,
+                      socklen_t len) __asm__("setsockopt");
+int caught_setsockopt(int fd,
+                      int level,
+                      int option,
+                      const void* value,
+                      socklen_t len) {
+  int shares = level == SOL_SOCKET && option == SO_REUSEPORT;
+  int error = shares && !calls_shares() ? ENOPROTOOPT
+                                        : calls_hit(CALL_setsockopt);
+
+  if (error == 0)
+    return NEXT(setsockopt, int (*)(int, int, int, const void*, socklen_t))(
+        fd, level, option, value, len);
   errno = error;
   return -1;
 }

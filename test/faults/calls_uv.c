@@ -46,6 +46,7 @@ PLAIN(uv_async_init,
       (uv_loop_t* loop, uv_async_t* async, uv_async_cb cb),
       (loop, async, cb))
 PLAIN(uv_cancel, (uv_req_t* req), (req))
+PLAIN(uv_cond_init, (uv_cond_t* cond), (cond))
 PLAIN(uv_fileno, (const uv_handle_t* handle, uv_os_fd_t* fd), (handle, fd))
 PLAIN(uv_getaddrinfo,
       (uv_loop_t* loop,
@@ -58,6 +59,7 @@ PLAIN(uv_getaddrinfo,
 PLAIN(uv_listen,
       (uv_stream_t* stream, int backlog, uv_connection_cb cb),
       (stream, backlog, cb))
+PLAIN(uv_loop_init, (uv_loop_t* loop), (loop))
 PLAIN(uv_mutex_init, (uv_mutex_t* mutex), (mutex))
 PLAIN(uv_os_homedir, (char* buffer, size_t* size), (buffer, size))
 PLAIN(uv_pipe_open, (uv_pipe_t* pipe, uv_file file), (pipe, file))
@@ -95,7 +97,14 @@ PLAIN(uv_tcp_getsockname,
       (const uv_tcp_t* tcp, struct sockaddr* name, int* len),
       (tcp, name, len))
 PLAIN(uv_tcp_init, (uv_loop_t* loop, uv_tcp_t* tcp), (loop, tcp))
+PLAIN(uv_tcp_init_ex,
+      (uv_loop_t* loop, uv_tcp_t* tcp, unsigned flags),
+      (loop, tcp, flags))
 PLAIN(uv_tcp_nodelay, (uv_tcp_t* tcp, int on), (tcp, on))
+PLAIN(uv_tcp_open, (uv_tcp_t* tcp, uv_os_sock_t socket), (tcp, socket))
+PLAIN(uv_thread_create,
+      (uv_thread_t* thread, uv_thread_cb entry, void* arg),
+      (thread, entry, arg))
 
 LATE(uv_accept, (uv_stream_t* server, uv_stream_t* client), (server, client))
 

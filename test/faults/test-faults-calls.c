@@ -61,6 +61,7 @@ static const struct row rows[] = {
   UV(tcp_getpeername, ENOBUFS, SURVIVES),
   UV(tcp_getsockname, ENOBUFS, TOLD),
   UV(tcp_init, ENOMEM, TOLD), UV(tcp_init, EMFILE, TOLD),
+  UV(tcp_init_ex, ENOMEM, TOLD), UV(tcp_init_ex, EMFILE, TOLD),
   UV(tcp_nodelay, EINVAL, SURVIVES),
 
   SYS(accept4, EMFILE, ENDS), SYS(accept4, ENFILE, ENDS),

@@ -33,7 +33,7 @@ static uint64_t on_now(const struct desk* desk) {
   return 0;
 }
 
-static const struct desk_ops ops = { on_wake, NULL, on_now };
+static const struct desk_ops ops = { on_wake, NULL, on_now, NULL };
 
 static void run(struct job* job) {
   CONTAINER_OF(job, struct chore, job)->began = atomic_fetch_add(&begun, 1) + 1;

@@ -22,7 +22,7 @@ static void on_log(void* arg,
   fuzz_trace(text, strlen(text));
 }
 
-static const struct desk_ops ops = { on_wake, on_submit, on_now };
+static const struct desk_ops ops = { on_wake, on_submit, on_now, NULL };
 
 void place_open(struct place* p, int is_server) {
   memset(p, 0, sizeof(*p));

@@ -305,6 +305,7 @@ static uint64_t next_number(struct input* in, uint64_t usual) {
 static void numbers(uvssh_config_t* c, struct input* in) {
   c->packet_bytes = (unsigned) next_number(in, c->packet_bytes);
   c->window_bytes = (unsigned) next_number(in, c->window_bytes);
+  c->window_most_bytes = (unsigned) next_number(in, c->window_most_bytes);
   c->queue_bytes = (unsigned) next_number(in, c->queue_bytes);
   c->drain_bytes = (unsigned) next_number(in, c->drain_bytes);
   c->rekey_packets = next_number(in, c->rekey_packets);

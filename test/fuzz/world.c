@@ -36,7 +36,7 @@ static uint64_t on_now(const struct desk* desk) {
   return world_of(desk)->now;
 }
 
-static const struct desk_ops ops = { on_wake, on_submit, on_now };
+static const struct desk_ops ops = { on_wake, on_submit, on_now, NULL };
 
 /* ---- laws ---------------------------------------------------------------- */
 

@@ -39,7 +39,14 @@ static int on_submit(struct desk* desk, struct job* job) {
   return 0;
 }
 
-static const struct desk_ops ops = { on_wake, on_submit, on_now };
+/* By count, so that the same run is the same again. */
+static int on_late(const struct desk* desk) {
+  struct pipe* p = side_of(desk)->pipe;
+
+  return p->late_every != 0 && ++p->late_asked % p->late_every == 0;
+}
+
+static const struct desk_ops ops = { on_wake, on_submit, on_now, on_late };
 
 static void finish_job(struct pipe* p, unsigned i) {
   struct job* job = p->waiting[i].job;

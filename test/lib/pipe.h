@@ -108,6 +108,9 @@ struct pipe {
   unsigned job_steps;
   struct waiting_job waiting[16];
   unsigned waiting_count;
+  unsigned late_every;             /* each n-th question whether it is late: */
+                                   /* yes; 0: never */
+  uint64_t late_asked;             /* so many of these, so far */
   void (*on_step)(struct pipe* p); /* before every step; or NULL */
 };
 

@@ -12,7 +12,8 @@
  * are told. both_close() closes all that is left, and checks that each object
  * had its last callback once, and that the loop can be closed.
  *
- * Never: a time that a test waits for without an event.
+ * Never: a time that a test waits for without an event; nor does a session yield
+ * because the machine is slow: the clock of lib/loop/pace.c stands still.
  */
 #ifndef BOTH_H
 #define BOTH_H

@@ -14,8 +14,11 @@ static struct {
   unsigned done;
   uvssh_session_t by_name, above, below;
   uvssh_channel_t channel;
+  uvssh_group_t group;
+  uvssh_member_t staying;
   uvssh_transport_t up, down, command, unused[2];
   uvssh_server_t server;
+  uvssh_loops_t loops;             /* not started: that blocks */
   uv_tcp_t tcp;
   unsigned begun, closes;          /* sessions */
   unsigned posts, posted;
@@ -93,6 +96,8 @@ static void call_plain(struct both* b) {
   CHECK(uvssh_err_name(UV_ENOMEM) != NULL);
   CHECK(uvssh_escape(out, sizeof(out), text) == out);
   uvssh_config_init(&config);
+  uvssh_window_budget_set((uint64_t) 256 << 20);
+  (void) uvssh_window_budget_used();
   CHECK_EQ(uvssh_pty_mode(&pty, 53, &value), 0);
   CHECK_EQ(uvssh_payload_create(&payload, text, sizeof(text)), 0);
   uvssh_payload_unref(payload);
@@ -182,6 +187,26 @@ static void call_handle(struct peer* p) {
   uvssh_handle_unref(h);
 }
 
+/* c.staying is a member until its channel ends. */
+static void call_group(uvssh_channel_t* ch) {
+  uvssh_group_t group = { 0 };
+  uvssh_member_t member = { 0 };
+  uvssh_payload_t* payload = NULL;
+
+  CHECK_EQ(uvssh_payload_create(&payload, text, 8), 0);
+  CHECK_EQ(uvssh_group_init(&group, UVSSH_SLOW_SKIP, 0), 0);
+  if (uvssh_group_join(&group, &member, ch) == 0)
+    CHECK(uvssh_group_next(&group, NULL) == &member);
+  CHECK(uvssh_group_send(&group, UVSSH_DATA, payload, NULL) >= 0);
+  uvssh_group_leave(&member);
+  uvssh_group_end(&group);
+  uvssh_group_end(&c.group);
+  CHECK_EQ(uvssh_group_init(&c.group, UVSSH_SLOW_DROP_OLDEST, 100), 0);
+  (void) uvssh_group_join(&c.group, &c.staying, ch);
+  CHECK(uvssh_group_send(&c.group, UVSSH_DATA, payload, NULL) >= 0);
+  uvssh_payload_unref(payload);
+}
+
 static void call_channel(struct peer* p) {
   static const uvssh_channel_request_t size = {
     .type = UVSSH_REQUEST_WINDOW_CHANGE, .pty = { .cols = 80, .rows = 25 }
@@ -200,6 +225,7 @@ static void call_channel(struct peer* p) {
   CHECK_EQ(uvssh_payload_create(&payload, text, 8), 0);
   (void) uvssh_channel_send_payload(ch, UVSSH_DATA, payload);
   uvssh_payload_unref(payload);
+  call_group(ch);
   (void) uvssh_channel_read_start(ch, peer_read);
   (void) uvssh_channel_read_stop(ch);
   (void) uvssh_channel_read_start(ch, peer_read);
@@ -218,7 +244,12 @@ static void call_server(struct both* b) {
   (void) uvssh_server_getsockname(&b->server, (struct sockaddr*) &name, &len);
   CHECK(uvssh_server_add_key(&b->server, b->key) != 0);
   (void) uvssh_server_listen(&b->server, "127.0.0.1", 0, b->on_connection);
+  (void) uvssh_server_listen_shared(&b->server, "127.0.0.1", 0,
+                                    b->on_connection);
   CHECK(uvssh_server_listen_stream(&b->server, NULL, b->on_connection) != 0);
+  CHECK_EQ(uvssh_loops_listen(&c.loops, &b->server, "127.0.0.1", 0,
+                              b->on_connection), UV_ENOTCONN);
+  uvssh_loops_stop(&c.loops);
   CHECK(uvssh_server_accept(&c.server, &c.by_name, &session_on) != 0);
   if (uvssh_server_init(&b->loop, &c.server, NULL) == 0) {
     c.server_begun = 1;
@@ -277,6 +308,6 @@ void call_end(void) {
 
 int call_has_ended(void) {
   return c.closes == c.begun && c.done == c.req_count && c.posts == c.posted &&
-         c.channel_closes == c.channel_begun &&
+         c.channel_closes == c.channel_begun && c.group.members == 0 &&
          c.server_closes == c.server_begun;
 }

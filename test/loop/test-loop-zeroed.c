@@ -58,6 +58,19 @@ static void check_session(uvssh_session_t* s) {
   CHECK_EQ(uvssh_client_start(&req, s, &transport, on_req), UV_ENOTCONN);
 }
 
+static void check_group(uvssh_channel_t* ch, uvssh_payload_t* payload) {
+  uvssh_group_t group = { 0 };
+  uvssh_member_t member = { 0 };
+
+  CHECK_EQ(uvssh_group_join(&group, &member, ch), UV_ENOTCONN);
+  CHECK_EQ(uvssh_group_send(&group, UVSSH_DATA, payload, NULL), UV_ENOTCONN);
+  CHECK(uvssh_group_next(&group, NULL) == NULL);
+  uvssh_group_leave(&member);
+  uvssh_group_end(&group);
+  CHECK_EQ(uvssh_group_init(&group, UVSSH_SLOW_SKIP, 0), 0);
+  CHECK_EQ(uvssh_group_join(&group, &member, ch), UV_ENOTCONN);
+}
+
 static void check_channel(uvssh_channel_t* ch) {
   static const uvssh_channel_request_t ask = { .type = UVSSH_REQUEST_SHELL };
   char byte = 0;
@@ -79,6 +92,7 @@ static void check_channel(uvssh_channel_t* ch) {
   CHECK_EQ(uvssh_channel_send(ch, 7, "x", 1), UV_EINVAL);
   CHECK_EQ(uvssh_payload_create(&payload, "x", 1), 0);
   CHECK_EQ(uvssh_channel_send_payload(ch, UVSSH_DATA, payload), UV_ENOTCONN);
+  check_group(ch, payload);
   uvssh_payload_unref(payload);
   CHECK_EQ(uvssh_channel_queue_size(ch), 0);
   CHECK_EQ(uvssh_channel_shutdown(&req, ch, on_req), UV_ENOTCONN);

@@ -269,6 +269,43 @@ TEST(send_writes_of_many_sizes) {
   app_end(a);
 }
 
+/* Those of one turn of the loop: in few packets. Alone each leaves at once. */
+TEST(send_small_ones_leave_together) {
+  struct app* a = begin();
+  const struct transport* t = &a->pipe.client.session.transport;
+  uint64_t packets = t->out.packets;
+  unsigned i;
+
+  for (i = 0; i < 200; i++)
+    CHECK_EQ(uvssh_channel_send(&a->asked[0].pub, UVSSH_DATA, block, 10), 0);
+  pipe_run(&a->pipe);
+  CHECK_EQ(a->served[0].got[0], 2000);
+  CHECK(t->out.packets - packets < 20);
+  for (i = 0; i < 10; i++) {
+    packets = t->out.packets;
+    CHECK_EQ(uvssh_channel_send(&a->asked[0].pub, UVSSH_DATA, block, 10), 0);
+    CHECK_EQ(t->out.packets - packets, 1);
+    pipe_run(&a->pipe);
+  }
+  app_end(a);
+}
+
+/* What waits for that alone does not make a queue full. */
+TEST(send_small_ones_fill_no_queue) {
+  struct app* a = app_new();
+  unsigned i;
+
+  a->client_config.queue_bytes = 1000;
+  a->client_config.drain_bytes = 500;
+  app_login(a);
+  app_channel(a, 0);
+  for (i = 0; i < 1000; i++)
+    CHECK_EQ(uvssh_channel_send(&a->asked[0].pub, UVSSH_DATA, block, 100), 0);
+  pipe_run(&a->pipe);
+  CHECK_EQ(a->served[0].got[0], 100000);
+  app_end(a);
+}
+
 /* A peer that asks without end and never reads stalls itself alone. */
 TEST(bar_16_replies_that_pile_up_pause_the_reading) {
   struct peer* p = peer_new(PEER_CLIENT);

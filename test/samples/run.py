@@ -28,6 +28,7 @@ import small
 import exec_run
 import exec_terminal
 import later
+import loops
 
 
 def run_one(function, options, base):

@@ -107,6 +107,13 @@ void model_pump(struct model* m) {
   }
 }
 
+/* When a window grows is the session's own affair; how far is not. */
+static uint32_t model_window(const struct model* m) {
+  return m->config->window_most_bytes > m->config->window_bytes
+             ? m->config->window_most_bytes
+             : m->config->window_bytes;
+}
+
 int model_credit(struct model* m, uint32_t peer_id, uint32_t bytes) {
   struct model_channel* c;
 
@@ -114,7 +121,7 @@ int model_credit(struct model* m, uint32_t peer_id, uint32_t bytes) {
     if (!c->used || c->opening || c->peer_id != peer_id)
       continue;
     if (c->eof_in || c->sent[WHAT_CLOSE] != 0 || c->close_out || m->quiet ||
-        bytes == 0 || bytes > m->config->window_bytes - c->window_in)
+        bytes == 0 || bytes > model_window(m) - c->window_in)
       return 0;
     c->window_in += bytes;
     return 1;

@@ -376,6 +376,7 @@ static void configure(struct walk* w) {
   c->refuse_trivial_auth = one_in(w, 6);
   c->channels = 1 + roll(w, 6);
   c->window_bytes = 1024 + roll(w, 3000);
+  c->window_most_bytes = roll(w, 5) * 4000;
   c->packet_bytes = one_in(w, 2) ? 1024 : 4096;
   c->linger_ms = 1000 + roll(w, 3000);
   c->reply_timeout_ms = roll(w, 3) * 5000;
