@@ -1,378 +1,333 @@
 /* micro-seal: what sealing and opening a packet costs, as a multiple of the
- * bare primitive calls that it cannot do without.
+ * bare primitive calls that it cannot do without (micro-bare.h).
  *
  *   micro-seal [--json] [--ms N]
  *
- * A machine's speed drifts, so the bare calls are not measured before or after:
- * each round times a batch of bare calls, of seals and of opens, one after the
- * other on hot buffers, and gives two ratios. Shown is the median over the
- * rounds of about N milliseconds (200) for each cipher and size.
+ * Two layers of ours: the cipher (uvssh__seal, uvssh__open of keys.c), and the
+ * whole packet layer of a transport: uvssh__send_data into output blocks until
+ * they have been written, uvssh__packet_next over them. All are timed in the
+ * same rounds (bench-timing.h), N milliseconds (200) for each cipher and size.
+ * The primitive has one hot buffer; a batch of ours is what one write gathers.
  *
- * Bare is, over a whole packet of the same size:
- *   chacha20-poly1305   the length's 4 bytes, the Poly1305 key, ChaCha20,
- *                       Poly1305, in place
- *   aes256-gcm          one call, in place
- *   aes256-ctr          AES-CTR in place, HMAC from a prepared state
- * and for opening the same in the other direction, out of place.
+ * Each packet that was opened must be what was sealed; a call that fails makes
+ * the exit status 1.
  */
-#include <mbedtls/aes.h>
-#include <mbedtls/gcm.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "crypto/crypto.h"
+#include "bench-timing.h"
+#include "micro-bare.h"
+#include "transport/transport.h"
 
-#define BATCH_MAX 64
-#define BATCH_BYTES 16384
-#define ROUNDS_MAX 20000
-#define HEAD 14                    /* CHANNEL_DATA up to its data */
-#define ROOM (32768 + 512)
-
-static const size_t sizes[] = { 20, 100, 180, 300, 1024, 4096, 8192, 32768 };
-
-/* ---- bare ---------------------------------------------------------------- */
-
-static uint8_t key[64];
-static uint8_t nonce[16];
-static uint8_t hot[ROOM];          /* plaintext, changed in place */
-static uint8_t valid[ROOM];        /* a packet that opens */
-static uint8_t plain[ROOM];
-static crypto_aead_aes256gcm_state gcm_key;
-static mbedtls_gcm_context gcm_portable;
-static mbedtls_aes_context aes;
-static crypto_auth_hmacsha256_state hmac_key;
-static int failures;               /* of calls that cannot fail */
-
-static void chacha_bare_seal(uint8_t* p, size_t len) {
-  uint8_t poly[32] = { 0 };
-  crypto_stream_chacha20_xor_ic(p, p, 4, nonce, 0, key + 32);
-  crypto_stream_chacha20_xor_ic(poly, poly, 32, nonce, 0, key);
-  crypto_stream_chacha20_xor_ic(p + 4, p + 4, len - 4, nonce, 1, key);
-  crypto_onetimeauth_poly1305(p + len, p, len, poly);
-}
-
-static void chacha_bare_open(const uint8_t* p, size_t len) {
-  uint8_t poly[32] = { 0 };
-  crypto_stream_chacha20_xor_ic(plain, p, 4, nonce, 0, key + 32);
-  crypto_stream_chacha20_xor_ic(poly, poly, 32, nonce, 0, key);
-  failures += crypto_onetimeauth_poly1305_verify(p + len, p, len, poly) != 0;
-  crypto_stream_chacha20_xor_ic(plain + 4, p + 4, len - 4, nonce, 1, key);
-}
-
-static void gcm_bare_seal(uint8_t* p, size_t len) {
-  failures += crypto_aead_aes256gcm_encrypt_detached_afternm(
-      p + 4, p + len, NULL, p + 4, len - 4, p, 4, NULL, nonce, &gcm_key) != 0;
-}
-
-static void gcm_bare_open(const uint8_t* p, size_t len) {
-  failures += crypto_aead_aes256gcm_decrypt_detached_afternm(
-      plain + 4, NULL, p + 4, len - 4, p + len, p, 4, nonce, &gcm_key) != 0;
-}
-
-static void portable_bare_seal(uint8_t* p, size_t len) {
-  failures += mbedtls_gcm_crypt_and_tag(&gcm_portable, MBEDTLS_GCM_ENCRYPT,
-                                        len - 4, nonce, 12, p, 4, p + 4, p + 4,
-                                        16, p + len) != 0;
-}
-
-static void portable_bare_open(const uint8_t* p, size_t len) {
-  failures += mbedtls_gcm_auth_decrypt(&gcm_portable, len - 4, nonce, 12, p, 4,
-                                       p + len, 16, p + 4, plain + 4) != 0;
-}
-
-static void ctr(const uint8_t* in, uint8_t* out, size_t len) {
-  static uint8_t stream[16];
-  uint8_t counter[16];
-  size_t used = 0;
-
-  memcpy(counter, nonce, 16);
-  failures += mbedtls_aes_crypt_ctr(&aes, len, &used, counter, stream, in,
-                                    out) != 0;
-}
-
-static void hmac(const uint8_t* p, size_t len, uint8_t* tag) {
-  crypto_auth_hmacsha256_state s = hmac_key;
-  crypto_auth_hmacsha256_update(&s, nonce, 4);
-  crypto_auth_hmacsha256_update(&s, p, len);
-  crypto_auth_hmacsha256_final(&s, tag);
-}
-
-static void etm_bare_seal(uint8_t* p, size_t len) {
-  ctr(p + 4, p + 4, len - 4);
-  hmac(p, len, p + len);
-}
-
-static void etm_bare_open(const uint8_t* p, size_t len) {
-  uint8_t tag[32];
-  hmac(p, len, tag);
-  failures += sodium_memcmp(tag, p + len, 32) != 0;
-  ctr(p + 4, plain + 4, len - 4);
-}
-
-static void mac_bare_seal(uint8_t* p, size_t len) {
-  hmac(p, len, p + len);
-  ctr(p, p, len);
-}
-
-static void mac_bare_open(const uint8_t* p, size_t len) {
-  uint8_t tag[32];
-  ctr(p, plain, len);
-  hmac(plain, len, tag);
-  failures += sodium_memcmp(tag, p + len, 32) != 0;
-}
-
-static const struct row {
-  const char* name;
-  const struct cipher_alg* cipher;
-  const struct mac_alg* mac;
-  void (*bare_seal)(uint8_t* packet, size_t len);
-  void (*bare_open)(const uint8_t* packet, size_t len);
-} rows[] = {
-  { "chacha20-poly1305", &uvssh__chacha20_poly1305, NULL, chacha_bare_seal,
-    chacha_bare_open },
-  { "aes256-gcm", &uvssh__aes256_gcm, NULL, gcm_bare_seal, gcm_bare_open },
-  { "aes256-gcm mbedtls", &uvssh__aes256_gcm_portable, NULL, portable_bare_seal,
-    portable_bare_open },
-  { "aes256-ctr etm", &uvssh__aes256_ctr, &uvssh__hmac_sha256_etm,
-    etm_bare_seal, etm_bare_open },
-  { "aes256-ctr mac", &uvssh__aes256_ctr, &uvssh__hmac_sha256, mac_bare_seal,
-    mac_bare_open },
+enum {
+  BATCH_MAX = 64,
+  HEAD = 9,                        /* of CHANNEL_DATA, before its data */
+  BEFORE = 5 + HEAD                /* packet_length, padding_length, HEAD */
 };
 
-static void set_up(void) {
-  if (uvssh__crypto_init() != 0)
-    abort();
-  uvssh__random(key, sizeof(key));
-  uvssh__random(nonce, sizeof(nonce));
-  mbedtls_gcm_init(&gcm_portable);
-  mbedtls_aes_init(&aes);
-  failures += mbedtls_gcm_setkey(&gcm_portable, MBEDTLS_CIPHER_ID_AES, key,
-                                 256) != 0;
-  failures += mbedtls_aes_setkey_enc(&aes, key, 256) != 0;
-  crypto_auth_hmacsha256_init(&hmac_key, key, 32);
-  if (crypto_aead_aes256gcm_is_available())
-    crypto_aead_aes256gcm_beforenm(&gcm_key, key);
+static const size_t sizes[] = { 20,   100,  180,  300,   1024,
+                                4096, 8192, 16384, 32768 };
+
+/* A transport with nothing around it. */
+struct end {
+  struct desk desk;
+  struct transport t;
+};
+
+struct cell {
+  const struct bare* bare;
+  size_t size;                     /* of the data */
+  size_t len;                      /* of the packet without its tag */
+  size_t tail;                     /* padding */
+  struct keys sealing;             /* of the cipher layer */
+  struct keys opening;
+  uint32_t sealed;
+  uint32_t opened;
+  struct end from;                 /* of the packet layer */
+  struct end to;
+  struct pool pool;
+};
+
+static uint8_t key[BARE_KEY];
+static uint8_t nonce[BARE_IV];
+static uint8_t hot[BARE_ROOM];    /* plaintext, changed in place */
+static uint8_t valid[BARE_ROOM];  /* a packet that opens */
+static uint8_t body[32768];
+static uint8_t out[BATCH_MAX][BARE_ROOM];
+static const uint8_t head[HEAD] = { MSG_CHANNEL_DATA };
+static int failures;               /* of calls that cannot fail */
+
+/* ---- the laps ------------------------------------------------------------ */
+
+static void bare_seal(void* arg, size_t n) {
+  struct cell* c = (struct cell*) arg;
+
+  while (n-- != 0)
+    c->bare->seal(hot, c->len);
 }
+
+static void bare_open(void* arg, size_t n) {
+  struct cell* c = (struct cell*) arg;
+
+  while (n-- != 0)
+    c->bare->open(valid, c->len);
+}
+
+static void cipher_seal(void* arg, size_t n) {
+  struct cell* c = (struct cell*) arg;
+  uint8_t* p;
+  size_t i;
+
+  for (i = 0; i < n; i++) {
+    p = out[i];
+    put_u32(p, (uint32_t) (c->len - 4));
+    p[4] = (uint8_t) c->tail;
+    memcpy(p + 5, head, HEAD);
+    memcpy(p + BEFORE + c->size, nonce, c->tail < 16 ? c->tail : 16);
+    failures += uvssh__seal(&c->sealing, c->sealed++, p, BEFORE, body, c->size,
+                            c->tail) != 0;
+  }
+}
+
+static void cipher_open(void* arg, size_t n) {
+  struct cell* c = (struct cell*) arg;
+  uint32_t length = 0;
+  size_t i;
+
+  for (i = 0; i < n; i++) {
+    failures += uvssh__open_length(&c->opening, c->opened, out[i],
+                                   &length) != 0 ||
+                length != c->len - 4 ||
+                uvssh__open(&c->opening, c->opened, out[i], length) != 0;
+    c->opened++;
+  }
+}
+
+/* The blocks of the round before are written by now. */
+static void packet_send(void* arg, size_t n) {
+  struct cell* c = (struct cell*) arg;
+  uv_buf_t written;
+
+  while (uvssh__output_next(&c->from.t, &written))
+    uvssh__output_done(&c->from.t);
+  while (n-- != 0)
+    uvssh__send_data(&c->from.t, head, HEAD, body, c->size);
+}
+
+static void packet_next(void* arg, size_t n) {
+  struct cell* c = (struct cell*) arg;
+  struct block* block = c->from.t.blocks;
+  uint8_t* p;
+  size_t left;
+  rd_t m;
+
+  for (; block != NULL; block = block->next) {
+    p = block->data;
+    left = block->len;
+    while (uvssh__packet_next(&c->to.t, &p, &left, &m) == 1) {
+      failures += rd_left(&m) != HEAD + c->size || m.at[0] != head[0];
+      n--;
+    }
+  }
+  failures += n != 0;
+}
+
+static const struct lap laps[] = {
+  { .run = bare_seal, .base = 0 },
+  { .run = cipher_seal, .base = 0 },
+  { .run = packet_send, .base = 0 },
+  { .run = bare_open, .base = 3 },
+  { .run = cipher_open, .base = 3 },
+  { .run = packet_next, .base = 3 },
+};
+
+static const char* const names[] = { "bare seal",   "cipher seal",
+                                     "packet send", "bare open",
+                                     "cipher open", "packet next" };
 
 /* ---- one cell ------------------------------------------------------------ */
 
-struct cell {
-  const struct row* row;
-  size_t size;                     /* of the data */
-  size_t len;                      /* of the packet without its tag */
-  size_t tail;
-  size_t batch;
-  struct keys sealing;
-  struct keys opening;
-  uint32_t seq;
-};
-
-struct result {
-  double bare_seal_ns;
-  double bare_open_ns;
-  double seal;                     /* multiples of bare */
-  double open;
-  size_t rounds;
-};
-
-struct round {
-  double bare_seal, bare_open, seal, open;
-};
-
-static uint8_t body[32768];
-static uint8_t out[BATCH_MAX][ROOM];
-static struct round rounds[ROUNDS_MAX];
-
-static void seal_one(struct cell* c, uint8_t* p, uint32_t seq) {
-  put_u32(p, (uint32_t) (c->len - 4));
-  memset(p + 4, 0, HEAD - 4);
-  memset(p + HEAD + c->size, 0, c->tail);
-  failures += uvssh__seal(&c->sealing, seq, p, HEAD, body, c->size,
-                          c->tail) != 0;
+static void on_wake(struct desk* desk) {
 }
 
-static void open_one(struct cell* c, uint8_t* p, uint32_t seq) {
-  uint32_t packet_length = 0;
-  failures += uvssh__open_length(&c->opening, seq, p, &packet_length) != 0;
-  failures += packet_length != c->len - 4;
-  failures += uvssh__open(&c->opening, seq, p, packet_length) != 0;
+static uint64_t on_now(const struct desk* desk) {
+  return 1000;
 }
 
-static void run_round(struct cell* c, struct round* r) {
-  double n = (double) c->batch;
-  uint64_t t[5];
-  size_t i;
+static const struct desk_ops ops = { on_wake, NULL, on_now, NULL };
 
-  t[0] = uv_hrtime();
-  for (i = 0; i < c->batch; i++)
-    c->row->bare_seal(hot, c->len);
-  t[1] = uv_hrtime();
-  for (i = 0; i < c->batch; i++)
-    seal_one(c, out[i], c->seq + (uint32_t) i);
-  t[2] = uv_hrtime();
-  for (i = 0; i < c->batch; i++)
-    c->row->bare_open(valid, c->len);
-  t[3] = uv_hrtime();
-  for (i = 0; i < c->batch; i++)
-    open_one(c, out[i], c->seq + (uint32_t) i);
-  t[4] = uv_hrtime();
+static void end_open(struct end* e, struct cell* c, int sealing) {
+  struct half* half = sealing ? &e->t.out : &e->t.in;
 
-  c->seq += (uint32_t) c->batch;
-  r->bare_seal = (double) (t[1] - t[0]) / n;
-  r->seal = (double) (t[2] - t[1]) / n;
-  r->bare_open = (double) (t[3] - t[2]) / n;
-  r->open = (double) (t[4] - t[3]) / n;
+  uvssh_config_init(&e->desk.config);
+  e->desk.ops = &ops;
+  e->desk.pool = &c->pool;
+  e->desk.logged_in = 1;
+  queue_init(&e->desk.questions);
+  queue_init(&e->desk.done);
+  uvssh__transport_init(&e->t, &e->desk, NULL);
+  e->t.phase = T_READY;
+  failures += uvssh__keys_init(&half->keys,
+                               uvssh__cipher_find(str_of(c->bare->cipher)),
+                               c->bare->mac == NULL
+                                   ? NULL
+                                   : uvssh__mac_find(str_of(c->bare->mac)),
+                               key, nonce, key, sealing) != 0;
 }
 
-static int by_value(const void* a, const void* b) {
-  double x = *(const double*) a;
-  double y = *(const double*) b;
-  return x < y ? -1 : x > y;
-}
+/* mbedTLS's GCM has no name in SSH: only its cipher layer is measured. */
+static void cell_open(struct cell* c) {
+  const struct cipher_alg* cipher = &uvssh__aes256_gcm_portable;
+  const struct mac_alg* mac = NULL;
+  size_t clear = 4;
 
-static double median(size_t n, double (*of)(const struct round* r)) {
-  static double values[ROUNDS_MAX];
-  size_t i;
-
-  for (i = 0; i < n; i++)
-    values[i] = of(&rounds[i]);
-  qsort(values, n, sizeof(values[0]), by_value);
-  return values[n / 2];
-}
-
-static double of_bare_seal(const struct round* r) {
-  return r->bare_seal;
-}
-
-static double of_bare_open(const struct round* r) {
-  return r->bare_open;
-}
-
-static double of_seal(const struct round* r) {
-  return r->seal / r->bare_seal;
-}
-
-static double of_open(const struct round* r) {
-  return r->open / r->bare_open;
-}
-
-static void prepare(struct cell* c) {
-  const struct row* row = c->row;
-  size_t block = row->cipher->block_size;
-  size_t clear = row->mac != NULL && !row->mac->etm ? 0 : 4;
-
-  c->tail = block - (HEAD - clear + c->size) % block;
+  uvssh__pool_init(&c->pool);
+  if (c->bare->cipher != NULL) {
+    cipher = uvssh__cipher_find(str_of(c->bare->cipher));
+    end_open(&c->from, c, 1);
+    end_open(&c->to, c, 0);
+  }
+  if (c->bare->mac != NULL) {
+    mac = uvssh__mac_find(str_of(c->bare->mac));
+    clear = mac->etm ? 4 : 0;
+  }
+  c->tail = cipher->block_size - (BEFORE - clear + c->size) %
+                                     cipher->block_size;
   if (c->tail < 4)
-    c->tail += block;
-  c->len = HEAD + c->size + c->tail;
-  c->batch = BATCH_BYTES / c->len;
-  if (c->batch == 0)
-    c->batch = 1;
-  if (c->batch > BATCH_MAX)
-    c->batch = BATCH_MAX;
-  failures += uvssh__keys_init(&c->sealing, row->cipher, row->mac, key, nonce,
-                               key, 1) != 0;
-  failures += uvssh__keys_init(&c->opening, row->cipher, row->mac, key, nonce,
-                               key, 0) != 0;
+    c->tail += cipher->block_size;
+  c->len = BEFORE + c->size + c->tail;
+  failures += uvssh__keys_init(&c->sealing, cipher, mac, key, nonce, key,
+                               1) != 0;
+  failures += uvssh__keys_init(&c->opening, cipher, mac, key, nonce, key,
+                               0) != 0;
   memset(valid, 0, sizeof(valid));
-  row->bare_seal(valid, c->len);
+  c->bare->seal(valid, c->len);
 }
 
-static struct result measure(struct cell* c, uint64_t ms) {
-  struct result result = { 0 };
-  uint64_t end;
-  size_t n = 0;
-  int warm;
-
-  prepare(c);
-  for (warm = 0; warm < 20; warm++)
-    run_round(c, &rounds[0]);
-  end = uv_hrtime() + ms * 1000000;
-  while (n < ROUNDS_MAX && (n < 9 || uv_hrtime() < end))
-    run_round(c, &rounds[n++]);
+static void cell_close(struct cell* c) {
   uvssh__keys_free(&c->sealing);
   uvssh__keys_free(&c->opening);
-  result.rounds = n;
-  result.bare_seal_ns = median(n, of_bare_seal);
-  result.bare_open_ns = median(n, of_bare_open);
-  result.seal = median(n, of_seal);
-  result.open = median(n, of_open);
-  return result;
+  if (c->bare->cipher != NULL) {
+    uvssh__transport_free(&c->from.t);
+    uvssh__transport_free(&c->to.t);
+  }
+  uvssh__pool_free(&c->pool);
+}
+
+static size_t batch_of(const struct cell* c) {
+  size_t n = SEAL_AHEAD_MAX / c->size;
+
+  return n > BATCH_MAX ? BATCH_MAX : n;
+}
+
+static void measure(struct cell* c, uint64_t ms, struct lap_result* r) {
+  static const struct lap without[] = {  /* the packet layer */
+    { .run = bare_seal, .base = 0 },
+    { .run = cipher_seal, .base = 0 },
+    { .run = bare_open, .base = 2 },
+    { .run = cipher_open, .base = 2 },
+  };
+  struct lap_result four[ARRAY_SIZE(without)];
+
+  cell_open(c);
+  if (c->bare->cipher != NULL) {
+    timing_run(laps, ARRAY_SIZE(laps), c, batch_of(c), ms, r);
+  } else {
+    timing_run(without, ARRAY_SIZE(without), c, batch_of(c), ms, four);
+    memset(r, 0, ARRAY_SIZE(laps) * sizeof(*r));
+    r[0] = four[0];
+    r[1] = four[1];
+    r[3] = four[2];
+    r[4] = four[3];
+  }
+  failures += c->from.desk.failed != 0 || c->to.desk.failed != 0;
+  cell_close(c);
 }
 
 /* ---- output -------------------------------------------------------------- */
 
-static void show_json(const struct cell* c, const struct result* r) {
-  printf("{\"bench\": \"micro-seal\", \"cipher\": \"%s\", \"bytes\": %zu, "
-         "\"rounds\": %zu, \"batch\": %zu, \"bare_seal_ns\": %.1f, "
-         "\"bare_open_ns\": %.1f, \"seal_ratio\": %.3f, "
-         "\"open_ratio\": %.3f}\n",
-         c->row->name, c->size, r->rounds, c->batch, r->bare_seal_ns,
-         r->bare_open_ns, r->seal, r->open);
+static double gib(const struct lap_result* r, size_t size) {
+  return r->ns / (double) size * TIMING_GIB / 1e9;
 }
 
-static void show_table(const struct row* row, const struct result* results) {
+static void show_json(const struct cell* c, const struct lap_result* r) {
   size_t i;
 
-  printf("\n%-18s", row->name);
-  for (i = 0; i < ARRAY_SIZE(sizes); i++)
-    printf("%9zu", sizes[i]);
-  printf("\n%-18s", "  bare seal, ns");
-  for (i = 0; i < ARRAY_SIZE(sizes); i++)
-    printf("%9.0f", results[i].bare_seal_ns);
-  printf("\n%-18s", "  seal / bare");
-  for (i = 0; i < ARRAY_SIZE(sizes); i++)
-    printf("%9.2f", results[i].seal);
-  printf("\n%-18s", "  bare open, ns");
-  for (i = 0; i < ARRAY_SIZE(sizes); i++)
-    printf("%9.0f", results[i].bare_open_ns);
-  printf("\n%-18s", "  open / bare");
-  for (i = 0; i < ARRAY_SIZE(sizes); i++)
-    printf("%9.2f", results[i].open);
-  printf("\n");
+  for (i = 0; i < ARRAY_SIZE(laps); i++)
+    if (r[i].ns > 0)
+      printf("{\"bench\": \"micro-seal\", \"cipher\": \"%s\", \"bytes\": %zu, "
+             "\"what\": \"%s\", \"ns\": %.1f, \"s_gib\": %.4f, "
+             "\"ratio\": %.4f}\n",
+             c->bare->name, c->size, names[i], r[i].ns, gib(&r[i], c->size),
+             r[i].ratio);
 }
 
-static void run_row(const struct row* row, uint64_t ms, int json) {
-  struct result results[ARRAY_SIZE(sizes)];
+static void show_line(const char* what, const char* unit) {
+  printf("\n  %-11s %-5s", what, unit);
+}
+
+/* What a lap has in each column. */
+static void show_lap(size_t i, struct lap_result r[][ARRAY_SIZE(laps)]) {
+  size_t k;
+
+  if (r[0][i].ns <= 0)
+    return;
+  show_line(names[i], "ns");
+  for (k = 0; k < ARRAY_SIZE(sizes); k++)
+    printf("%8.0f", r[k][i].ns);
+  show_line("", "s/GiB");
+  for (k = 0; k < ARRAY_SIZE(sizes); k++)
+    printf("%8.2f", gib(&r[k][i], sizes[k]));
+  if (laps[i].base == i)
+    return;
+  show_line("", "/bare");
+  for (k = 0; k < ARRAY_SIZE(sizes); k++)
+    printf("%8.3f", r[k][i].ratio);
+}
+
+static void run_row(const struct bare* bare,
+                    const struct timing_options* o) {
+  struct lap_result results[ARRAY_SIZE(sizes)][ARRAY_SIZE(laps)];
   size_t i;
 
   for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-    struct cell c = { .row = row, .size = sizes[i] };
-    results[i] = measure(&c, ms);
-    if (json)
-      show_json(&c, &results[i]);
+    struct cell c = { .bare = bare, .size = sizes[i] };
+
+    measure(&c, o->ms, results[i]);
+    if (o->json)
+      show_json(&c, results[i]);
   }
-  if (!json)
-    show_table(row, results);
+  if (!o->json) {
+    printf("\n%-19s", bare->name);
+    for (i = 0; i < ARRAY_SIZE(sizes); i++)
+      printf("%8zu", sizes[i]);
+    for (i = 0; i < ARRAY_SIZE(laps); i++)
+      show_lap(i, results);
+    printf("\n");
+  }
   fflush(stdout);
 }
 
 int main(int argc, char** argv) {
-  uint64_t ms = 200;
-  int json = 0;
+  struct timing_options o;
   size_t i;
-  int arg;
 
-  for (arg = 1; arg < argc; arg++) {
-    if (strcmp(argv[arg], "--json") == 0) {
-      json = 1;
-    } else if (strcmp(argv[arg], "--ms") == 0 && arg + 1 < argc) {
-      ms = strtoul(argv[++arg], NULL, 10);
-    } else {
-      fprintf(stderr, "usage: micro-seal [--json] [--ms N]\n");
-      return 2;
-    }
-  }
-  set_up();
-  for (i = 0; i < ARRAY_SIZE(rows); i++) {
-    if (rows[i].bare_seal == gcm_bare_seal &&
-        !crypto_aead_aes256gcm_is_available())
-      continue;
-    run_row(&rows[i], ms, json);
-  }
-  mbedtls_gcm_free(&gcm_portable);
-  mbedtls_aes_free(&aes);
+  timing_options(&o, argc, argv);
+  if (uvssh__crypto_init() != 0)
+    abort();
+  uvssh__random(key, sizeof(key));
+  uvssh__random(nonce, sizeof(nonce));
+  if (bare_set_up(key, nonce) != 0)
+    abort();
+  if (!o.json)
+    printf("Sealing and opening, by bytes of data in a packet. \"/bare\" is a "
+           "multiple of\nthe bare primitive in the same rounds: below 1 is "
+           "faster.\n");
+  for (i = 0; i < bare_count; i++)
+    if (bare_is_here(&bares[i]))
+      run_row(&bares[i], &o);
+  bare_free();
+  failures += bare_failures();
   if (failures != 0)
     fprintf(stderr, "micro-seal: %d calls failed\n", failures);
   return failures != 0;
