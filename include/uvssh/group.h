@@ -83,7 +83,8 @@ UVSSH_EXTERN void uvssh_group_leave(uvssh_member_t* member);
  *
  * No memory, and session_bytes, are a full queue, too: the policy decides. A
  * member whose channel ends is passed over and not counted. A member that lost
- * one gets its channel's on_drain once its queue is below drain_bytes.
+ * one for want of room gets its channel's on_drain once there is some: not for
+ * what was dropped, but when bytes have left and less than drain_bytes wait.
  *
  * stream   UVSSH_DATA or UVSSH_STDERR; clients' channels have only the first,
  *          and skip the other

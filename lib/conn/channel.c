@@ -356,6 +356,7 @@ void uvssh__conn_tick(struct conn* c) {
   if (c->lingering == 0)
     return;
   queue_init(&due);
+  uvssh__conn_pump(c);             /* what waits only for the end of a turn */
   for (i = 0; i < c->table_size; i++) {
     for (ch = c->table[i]; ch != NULL; ch = ch->next) {
       if (!lingers(ch) || ch->linger_at > desk_now(c->desk))

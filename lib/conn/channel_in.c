@@ -17,10 +17,10 @@ static int is_stopped(const struct channel* ch) {
 /* ---- held bytes ---------------------------------------------------------- */
 
 /* With so much room at least, and more where small pieces keep coming: else
- * their heads would outweigh what the window allows. */
-static struct chunk* chunk_new(struct channel* ch, int stream, size_t len) {
+ * the chunks themselves would outweigh what the window allows. */
+static struct chunk* chunk_new(struct channel* ch, size_t len) {
   struct chunk* last = ch->held == NULL ? NULL : ch->held_last;
-  size_t cap = last == NULL || last->stream != stream ? 0 : last->cap * 2;
+  size_t cap = last == NULL ? 0 : last->cap * 2;
   struct chunk* chunk;
 
   if (cap > CHUNK_SHARED)
@@ -30,10 +30,8 @@ static struct chunk* chunk_new(struct channel* ch, int stream, size_t len) {
   chunk = (struct chunk*) uvssh__malloc(sizeof(*chunk) + cap);
   if (chunk == NULL)
     return NULL;
-  chunk->next = NULL;
-  chunk->stream = stream;
+  memset(chunk, 0, sizeof(*chunk));
   chunk->cap = cap;
-  chunk->len = 0;
   if (last == NULL)
     ch->held = chunk;
   else
@@ -42,16 +40,35 @@ static struct chunk* chunk_new(struct channel* ch, int stream, size_t len) {
   return chunk;
 }
 
+static uint32_t run_of(const struct chunk* chunk, size_t at) {
+  return get_u32(chunk->data + at);
+}
+
+static void add_run(struct chunk* chunk, int stream) {
+  chunk->last = chunk->len;
+  put_u32(chunk->data + chunk->last, (uint32_t) stream);
+  chunk->len += RUN_HEAD;
+}
+
+/* Streams that take turns cost a head each time, not a chunk. */
 static int hold(struct channel* ch, int stream, str_t data) {
   struct chunk* chunk = ch->held == NULL ? NULL : ch->held_last;
+  int goes_on = chunk != NULL &&
+                (int) (run_of(chunk, chunk->last) & RUN_STREAM) == stream;
+  size_t need = data.len + (goes_on ? 0 : RUN_HEAD);
 
-  if (chunk == NULL || chunk->stream != stream ||
-      chunk->cap - chunk->len < data.len)
-    chunk = chunk_new(ch, stream, data.len);
+  if (chunk == NULL || chunk->cap - chunk->len < need) {
+    chunk = chunk_new(ch, data.len + RUN_HEAD);
+    goes_on = 0;
+  }
   if (chunk == NULL)
     return UV_ENOMEM;
+  if (!goes_on)
+    add_run(chunk, stream);
   memcpy(chunk->data + chunk->len, data.base, data.len);
   chunk->len += data.len;
+  put_u32(chunk->data + chunk->last,
+          run_of(chunk, chunk->last) + (uint32_t) data.len * RUN_UNIT);
   return 0;
 }
 
@@ -62,6 +79,13 @@ static struct chunk* take_held(struct channel* ch) {
   if (ch->held == NULL)
     ch->held_last = NULL;
   return chunk;
+}
+
+static void put_back(struct channel* ch, struct chunk* chunk) {
+  chunk->next = ch->held;
+  if (ch->held == NULL)
+    ch->held_last = chunk;
+  ch->held = chunk;
 }
 
 void uvssh__channel_drop_held(struct channel* ch) {
@@ -101,15 +125,28 @@ static int end_of(const struct channel* ch, int status) {
   return status == UV_EOF ? UV_ECONNRESET : status;
 }
 
+/* The first run. In the callback the rest may be dropped: what is shown is not
+ * among it. */
+static void show_held(struct channel* ch) {
+  struct chunk* chunk = take_held(ch);
+  uint32_t run = run_of(chunk, chunk->first);
+  uint8_t* base = chunk->data + chunk->first + RUN_HEAD;
+  size_t len = run / RUN_UNIT;
+
+  chunk->first += RUN_HEAD + len;
+  uvssh__window_consumed(ch, len);
+  show(ch, (int) (run & RUN_STREAM), base, len);
+  if (chunk->first == chunk->len || ch->closing)
+    uvssh__free(chunk);
+  else
+    put_back(ch, chunk);
+}
+
 void uvssh__channel_deliver(struct channel* ch) {
-  struct chunk* chunk;
   unsigned shown = 0;
 
   while (ch->held != NULL && !is_stopped(ch)) {
-    chunk = take_held(ch);
-    uvssh__window_consumed(ch, chunk->len);
-    show(ch, chunk->stream, chunk->data, chunk->len);
-    uvssh__free(chunk);
+    show_held(ch);
     if (ch->held != NULL && desk_is_late(ch->conn->desk, ++shown)) {
       uvssh__channel_touch(ch);    /* the rest in another turn */
       return;

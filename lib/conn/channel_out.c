@@ -105,13 +105,17 @@ void uvssh__channel_count_in(struct channel* ch, size_t n) {
     ch->full = 1;
 }
 
-static void count_out(struct channel* ch, size_t n) {
+static void take_out(struct channel* ch, size_t n) {
   ch->queued -= n;
   ch->conn->desk->queued -= n;
-  if (ch->full || ch->relay_from != NULL)
-    uvssh__channel_touch(ch);
   if (ch->conn->refused)
     desk_wake(ch->conn->desk);
+}
+
+static void count_out(struct channel* ch, size_t n) {
+  take_out(ch, n);
+  if (ch->full || ch->relay_from != NULL)
+    uvssh__channel_touch(ch);
 }
 
 void uvssh__channel_queue_item(struct channel* ch,
@@ -190,7 +194,7 @@ void uvssh__channel_dropped(struct channel* ch,
                             struct item* item,
                             size_t n,
                             int is_done) {
-  count_out(ch, n);
+  take_out(ch, n);
   if (is_done)
     item_done(ch, item, UV_ECANCELED);
   if (queue_empty(&ch->items))

@@ -9,7 +9,7 @@
  * Refused: beyond queue_bytes (copied and shared) and session_bytes. */
 #include "conn/conn.h"
 
-enum { COPY_LEAST = 2048, MUCH_SEALED = 512 };
+enum { COPY_LEAST = 32, COPY_MOST = 2048, MUCH_SEALED = 512 };
 
 /* How much of it was sealed: small ones leave together with what follows. */
 static size_t seal_now(struct channel* ch,
@@ -21,20 +21,9 @@ static size_t seal_now(struct channel* ch,
   return uvssh__channel_seal_now(ch, stream, base, len);
 }
 
-/* Small sends that have to wait share one allocation. */
-static struct copy* copy_with_room(struct channel* ch, int stream, size_t len) {
-  struct copy* copy;
-  struct item* last;
-  size_t cap = len > COPY_LEAST ? len : COPY_LEAST;
+static struct copy* add_copy(struct channel* ch, int stream, size_t cap) {
+  struct copy* copy = (struct copy*) uvssh__malloc(sizeof(*copy) + cap);
 
-  if (!queue_empty(&ch->items)) {
-    last = CONTAINER_OF(ch->items.prev, struct item, link);
-    copy = CONTAINER_OF(last, struct copy, item);
-    if (last->kind == ITEM_COPY && last->stream == stream &&
-        copy->cap - copy->len >= len)
-      return copy;
-  }
-  copy = (struct copy*) uvssh__malloc(sizeof(*copy) + cap);
   if (copy == NULL)
     return NULL;
   memset(copy, 0, sizeof(*copy));
@@ -42,6 +31,27 @@ static struct copy* copy_with_room(struct channel* ch, int stream, size_t len) {
   copy->item.stream = (uint8_t) stream;
   uvssh__channel_queue_item(ch, &copy->item, ITEM_COPY);
   return copy;
+}
+
+/* Small sends that have to wait share one allocation: a large one, where they
+ * are all that waits. Kinds and streams that take turns begin small each time,
+ * or it would cost that much for a byte. */
+static struct copy* copy_with_room(struct channel* ch, int stream, size_t len) {
+  struct copy* copy;
+  struct item* last;
+  size_t cap = COPY_MOST;
+
+  if (!queue_empty(&ch->items)) {
+    last = CONTAINER_OF(ch->items.prev, struct item, link);
+    copy = CONTAINER_OF(last, struct copy, item);
+    cap = COPY_LEAST;
+    if (last->kind == ITEM_COPY && last->stream == stream) {
+      if (copy->cap - copy->len >= len)
+        return copy;
+      cap = copy->cap < COPY_MOST / 2 ? copy->cap * 2 : COPY_MOST;
+    }
+  }
+  return add_copy(ch, stream, cap > len ? cap : len);
 }
 
 /* Whole or not at all: where a part has left, the session cannot go on. */

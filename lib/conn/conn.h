@@ -95,11 +95,19 @@ struct piece {                     /* of data, in one place */
   size_t len;
 };
 
-struct chunk {                     /* bytes held for a reader */
+enum {                             /* a run's head: 4 bytes */
+  RUN_HEAD = 4,
+  RUN_UNIT = 2,                    /* of the run's length in it */
+  RUN_STREAM = 1                   /* the rest of it */
+};
+
+struct chunk {                     /* bytes held for a reader: runs of one */
+                                   /* stream, each behind its head */
   struct chunk* next;
-  int stream;
   size_t cap;
-  size_t len;
+  size_t len;                      /* with the heads */
+  size_t first;                    /* the head of the first that is not shown */
+  size_t last;                     /* the head of the one that may go on */
   uint8_t data[];
 };
 
@@ -136,8 +144,9 @@ struct channel {
   uint32_t window_in;              /* the peer may still send so much */
   uint32_t window_max;             /* and make us hold so much, unread */
   uint32_t window_start;           /* what it began with, or was set to */
-  uint32_t window_grown;           /* counted: promised to the peer beyond */
-                                   /* that */
+  uint32_t window_grown;           /* of the process's budget: promised to */
+                                   /* the peer beyond that */
+  uint32_t window_counted;         /* of the session's bytes */
   int64_t credit;                  /* consumed, not yet given back */
   uint32_t before;                 /* may still come without the credit that */
                                    /* is watched */
@@ -316,7 +325,8 @@ size_t uvssh__channel_seal_now(struct channel* ch,
                                const uint8_t* base,
                                size_t len);
 void uvssh__channel_count_in(struct channel* ch, size_t n);
-/* So much of this item goes, and the item where that is all. */
+/* So much of this item goes, and the item where that is all, to make room for
+ * what is queued next: on_drain waits until something leaves. */
 void uvssh__channel_dropped(struct channel* ch,
                             struct item* item,
                             size_t n,

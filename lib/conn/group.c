@@ -181,8 +181,11 @@ static int deliver(uvssh_member_t* member,
     return lost(member, &m->group->skipped);
   if (!uvssh__channel_may_queue(ch, bound) && !make_room(member, ch, bound))
     return refuse(member, ch);
-  if (uvssh__channel_queue_payload(ch, stream, payload, m) != 0)
+  if (uvssh__channel_queue_payload(ch, stream, payload, m) != 0) {
+    ch->full = 1;                  /* perhaps nothing waits that will leave */
+    uvssh__channel_touch(ch);
     return refuse(member, ch);
+  }
   m->group->sent++;
   return 1;
 }

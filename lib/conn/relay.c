@@ -11,6 +11,10 @@ static void relay_copy(struct channel* from,
                        size_t len) {
   size_t mark = to->conn->desk->config.drain_bytes;
 
+  if (to->conn->desk->ended) {     /* nothing may follow DISCONNECT, and the */
+    from->reading = 0;             /* relay ends with that session */
+    return;
+  }
   if (!to->conn->desk->is_server)
     stream = UVSSH_DATA;           /* clients have no stderr to send */
   if (to->eof_queued || to->closing ||

@@ -60,16 +60,24 @@ static uint32_t budget_take(uint32_t has, uint32_t want) {
   return (uint32_t) share;
 }
 
-static void count_out(struct channel* ch, uint32_t n) {
+static void budget_give(struct channel* ch, uint32_t n) {
   ch->window_grown -= n;
-  ch->conn->desk->reserved -= n;
   __atomic_sub_fetch(&budget.used, n, __ATOMIC_RELAXED);
+}
+
+/* ---- what is counted ----------------------------------------------------- */
+
+/* In the session: so much for this channel. */
+static void reserve(struct channel* ch, uint32_t bytes) {
+  ch->conn->desk->reserved += bytes;
+  ch->conn->desk->reserved -= ch->window_counted;
+  ch->window_counted = bytes;
 }
 
 /* Allowed, held, and consumed but not given back; when no more can come, only
  * what is held. */
 static int64_t promised(const struct channel* ch) {
-  if (!ch->eof_in && !ch->closing)
+  if (!ch->eof_in && !ch->closing && !ch->conn->draining)
     return ch->window_max - (ch->credit < 0 ? ch->credit : 0);
   return ch->held == NULL ? 0 : ch->window_max - ch->credit - ch->window_in;
 }
@@ -81,7 +89,8 @@ static void count(struct channel* ch) {
   if (beyond < 0)
     beyond = 0;
   if (beyond < ch->window_grown)
-    count_out(ch, ch->window_grown - (uint32_t) beyond);
+    budget_give(ch, ch->window_grown - (uint32_t) beyond);
+  reserve(ch, ch->window_start + (uint32_t) beyond);
 }
 
 /* ---- its size ------------------------------------------------------------ */
@@ -93,13 +102,13 @@ static uint32_t now(const struct channel* ch) {
 
 void uvssh__window_begin(struct channel* ch, uint32_t bytes) {
   ch->window_start = ch->window_max = ch->window_in = bytes;
-  ch->conn->desk->reserved += bytes;
   ch->lap_at = now(ch);
+  reserve(ch, bytes);
 }
 
 void uvssh__window_end(struct channel* ch) {
-  count_out(ch, ch->window_grown);
-  ch->conn->desk->reserved -= ch->window_start;
+  budget_give(ch, ch->window_grown);
+  reserve(ch, 0);
 }
 
 static uint32_t least(uint64_t a, uint64_t b) {
@@ -123,9 +132,9 @@ static void grow(struct channel* ch) {
   uint32_t more = budget_take(ch->window_grown, growth(ch));
 
   ch->window_grown += more;
-  ch->conn->desk->reserved += more;
   ch->window_max += more;
   ch->credit += more;
+  count(ch);
 }
 
 /* Halves it for each while that has passed since one was last used up. */
@@ -149,8 +158,6 @@ int uvssh_channel_set_window(uvssh_channel_t* channel, uint32_t bytes) {
     return UV_EINVAL;
   if (ch == NULL)
     return UV_ENOTCONN;
-  ch->conn->desk->reserved += bytes;
-  ch->conn->desk->reserved -= ch->window_start;
   ch->credit += (int64_t) bytes - ch->window_max;
   ch->window_start = ch->window_max = bytes;
   ch->is_fixed = 1;
@@ -228,7 +235,7 @@ void uvssh__window_consumed(struct channel* ch, size_t n) {
     ch->quiet_at = now(ch);
   if (ch->window_max > ch->window_start)
     look_at_time(ch);
-  if (ch->window_grown != 0)
+  if (ch->window_counted > ch->window_start)
     count(ch);
   if (ch->credit >= step(ch))
     uvssh__channel_touch(ch);

@@ -93,9 +93,16 @@ static void write_out(struct world* w) {
 static void window_adds_up(const struct channel* ch) {
   const struct chunk* chunk;
   int64_t sum = ch->credit + ch->window_in;
+  size_t at;
+  uint32_t n;
 
-  for (chunk = ch->held; chunk != NULL; chunk = chunk->next)
-    sum += (int64_t) chunk->len;
+  for (chunk = ch->held; chunk != NULL; chunk = chunk->next) {
+    for (at = chunk->first; at < chunk->len; at += RUN_HEAD + n) {
+      n = get_u32(chunk->data + at) / RUN_UNIT;
+      sum += n;
+    }
+    MUST(at == chunk->len);
+  }
   if (ch->open && !ch->close_in && !ch->closing)
     MUST(sum == ch->window_max);
 }

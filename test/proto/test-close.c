@@ -128,6 +128,28 @@ TEST(close_waits_for_linger_ms_and_no_longer) {
   peer_end(p);
 }
 
+/* Without time to wait there is still what can leave at once, be it in few
+ * packets at the end of the turn. */
+TEST(close_without_linger_sends_what_it_can) {
+  static char much[600];
+  struct peer* p = peer_new(PEER_CLIENT);
+
+  p->app->server_config.linger_ms = 0;
+  peer_open(p);
+  peer_reach_open(p);
+  peer_channel(p, 9, 1000);
+  app_log_clear(p->app);
+  memset(much, 'x', sizeof(much) - 1);
+  CHECK_EQ(uvssh_channel_send(served(p), 0, much, sizeof(much) - 1), 0);
+  CHECK_EQ(uvssh_channel_send(served(p), 0, "bye", 3), 0);
+  uvssh_channel_close(served(p));
+  expect_data(p, much);
+  expect_data(p, "bye");
+  expect_mark(p, MSG_CHANNEL_EOF);
+  expect_mark(p, MSG_CHANNEL_CLOSE);
+  peer_end(p);
+}
+
 /* A peer that takes a little again and again gets all of it. */
 TEST(close_waits_for_a_peer_that_takes_some) {
   struct peer* p;

@@ -292,3 +292,22 @@ TEST(group_session_bound) {
     room_end(room);
   }
 }
+
+/* What is dropped has not left: who waits for room is told of none. It would
+ * send, lose, and be told again, for as long as the reader is away. */
+TEST(group_dropping_is_no_draining) {
+  struct room* room = room_new(UVSSH_SLOW_DROP_OLDEST, BOUND, 1);
+  struct reader* r = enter(room, 0);
+  unsigned i;
+
+  for (i = 0; i < 100; i++) {
+    CHECK_EQ(say(room, i), 1);
+    pipe_run(&room->p->app->pipe);
+  }
+  CHECK_EQ(r->member.lost, 90);
+  CHECK_EQ(r->drains, 0);
+  peer_adjust(room->p, r->id, 1);
+  pipe_run(&room->p->app->pipe);
+  CHECK_EQ(r->drains, 1);
+  room_end(room);
+}

@@ -110,3 +110,41 @@ TEST(relay_ends_with_either_channel_or_the_session) {
     relay_ended_by(how);
   }
 }
+
+/* Two sessions of one loop. The one that is written to has said DISCONNECT, and
+ * waits for its peer: nothing may follow. */
+TEST(relay_sends_nothing_behind_disconnect) {
+  struct app* a = app_new();
+  struct app* b = app_new();
+  struct session* to = &b->pipe.server.session;
+  struct slots* own = b->pipe.slots;
+  struct app_req relay;
+  uint64_t packets;
+
+  b->pipe.slots = a->pipe.slots;
+  app_login(a);
+  app_login(b);
+  a->read_served = b->read_served = 0;
+  app_channel(a, 0);
+  app_channel(b, 0);
+  CHECK_EQ(uvssh_channel_relay(app_req(a, &relay, "relay"), &a->served[0].pub,
+                               &b->served[0].pub, app_done), 0);
+  CHECK_EQ(uvssh_channel_send(&a->asked[0].pub, UVSSH_DATA, "x", 1), 0);
+  pipe_run(&a->pipe);
+  uvssh__session_fail(to, UVSSH_EMAC);
+  packets = to->transport.out.packets;
+  CHECK_EQ(uvssh_channel_send(&a->asked[0].pub, UVSSH_DATA, "y", 1), 0);
+  pipe_run(&a->pipe);
+  CHECK_EQ(to->transport.out.packets, packets);
+  CHECK_EQ(relay.done, 0);
+  pipe_finish(&b->pipe);
+  pipe_run(&a->pipe);
+  CHECK_EQ(relay.done, 1);
+  CHECK_EQ(relay.status, UVSSH_EMAC);
+  CHECK_EQ(b->asked[0].got[0], 1);
+  CHECK_EQ(uvssh_channel_is_open(&a->served[0].pub), 1);
+  pipe_reset(&b->pipe);
+  b->pipe.slots = own;
+  app_end(b);
+  app_end(a);
+}

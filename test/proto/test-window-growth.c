@@ -511,24 +511,31 @@ TEST(window_that_has_grown_holds_what_was_allowed) {
   CHECK_EQ(grown(), 0);
 }
 
-/* The peer has ended: only what is held can still be held. */
+/* The peer has ended, or its wire: only what is held can still be held. */
 TEST(window_of_an_ended_channel_counts_what_is_held) {
-  struct peer* p = begin();
+  struct peer* p;
   struct far f;
+  int gone;
 
-  go(p);
-  far_open(&f, p, 0);
-  far_trips(&f, 10, LONG_MS);
-  CHECK_EQ(uvssh_channel_read_stop(&f.ch->pub), 0);
-  far_send(&f, MIB / 2);
-  peer_u32(p, MSG_CHANNEL_EOF, f.id);
-  pipe_run(&p->app->pipe);
-  CHECK_EQ(grown(), MIB / 2 - START);
-  CHECK_EQ(uvssh_channel_read_start(&f.ch->pub, app_read), 0);
-  pipe_run(&p->app->pipe);
-  CHECK_EQ(grown(), 0);
-  CHECK_EQ(f.ch->ends, 1);
-  peer_end(p);
+  for (gone = 0; gone < 2; gone++) {
+    p = begin();
+    go(p);
+    far_open(&f, p, 0);
+    far_trips(&f, 10, LONG_MS);
+    CHECK_EQ(uvssh_channel_read_stop(&f.ch->pub), 0);
+    far_send(&f, MIB / 2);
+    if (gone)
+      peer_hang_up(p);
+    else
+      peer_u32(p, MSG_CHANNEL_EOF, f.id);
+    pipe_run(&p->app->pipe);
+    CHECK_EQ(grown(), MIB / 2 - START);
+    CHECK_EQ(uvssh_channel_read_start(&f.ch->pub, app_read), 0);
+    pipe_run(&p->app->pipe);
+    CHECK_EQ(grown(), 0);
+    CHECK_EQ(f.ch->ends, 1);
+    peer_end(p);
+  }
 }
 
 /* Half a trip: what one side has sent arrives, then what the other has. */

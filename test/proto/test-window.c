@@ -282,6 +282,39 @@ TEST(window_one_stopped_reader_stops_nobody_else) {
   app_end(a);
 }
 
+/* What a peer was allowed before stays counted until it is used: others get the
+ * less. */
+TEST(window_that_was_set_smaller_is_counted) {
+  enum { START = 65536, CHANNELS = 8 };
+  struct peer* p = peer_new(PEER_CLIENT);
+  const struct desk* d = &p->side->session.desk;
+  uint64_t sum = 0;
+  uint32_t ids[CHANNELS];
+  unsigned i;
+
+  p->app->server_config.window_bytes = START;
+  p->app->server_config.session_bytes = 4 * START;
+  peer_open(p);
+  peer_reach_open(p);
+  for (i = 0; i < CHANNELS; i++) {
+    ids[i] = peer_channel(p, i, 1000);
+    sum += rd_u32(&p->m);
+    CHECK_EQ(uvssh_channel_set_window(&p->app->served[i].pub, 1024), 0);
+    CHECK_EQ(d->reserved, sum);
+  }
+  CHECK(sum <= 4 * START);
+  send_all(p, ids[0], START);
+  peer_alive(p);
+  CHECK_EQ(d->reserved, sum - START + 1024);
+  for (i = 0; i < CHANNELS; i++) {
+    uvssh_channel_abort(&p->app->served[i].pub);
+    peer_u32(p, MSG_CHANNEL_CLOSE, ids[i]);
+  }
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(d->reserved, 0);
+  peer_end(p);
+}
+
 /* All windows together stay below session_bytes. */
 TEST(window_of_many_channels_is_bounded) {
   struct peer* p = peer_new(PEER_CLIENT);
@@ -334,5 +367,39 @@ TEST(window_of_many_channels_is_bounded) {
     p->app->data = ch->data;
     free(ch);
   }
+  peer_end(p);
+}
+
+/* One byte of this stream, one of that: what the window allows does not cost a
+ * chunk for each, nor what is queued a block for each. */
+TEST(window_of_alternating_streams_bounds_memory) {
+  struct peer* p = begin(65536, 0);
+  uint32_t id = peer_channel(p, 7, 0);
+  size_t before = heap_bytes();
+  struct buf* m;
+  unsigned i;
+
+  for (i = 0; i < 65536; i++) {
+    m = peer_message(p, i % 2 == 0 ? MSG_CHANNEL_DATA
+                                   : MSG_CHANNEL_EXTENDED_DATA);
+    wr_u32(m, id);
+    if (i % 2 != 0)
+      wr_u32(m, UVSSH_STDERR);
+    wr_str(m, zeros, 1);
+    peer_send(p);
+    if (i % 1024 == 0)
+      pipe_run(&p->app->pipe);
+  }
+  peer_alive(p);
+  CHECK(heap_bytes() - before < 6 * 65536);
+  CHECK_EQ(uvssh_channel_read_start(&p->app->served[0].pub, app_read), 0);
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(p->app->served[0].got[0], 32768);
+  CHECK_EQ(p->app->served[0].got[1], 32768);
+  before = heap_bytes();
+  for (i = 0; i < 65536; i++)
+    CHECK_EQ(uvssh_channel_send(&p->app->served[0].pub, (int) (i % 2), zeros,
+                                1), 0);
+  CHECK(heap_bytes() - before < 96 * 65536);
   peer_end(p);
 }
