@@ -15,7 +15,8 @@ extern "C" {
 /* What you write; lent until closed. All are called on the loop's thread. */
 typedef struct {
   /* Begin and stop to call uvssh_transport_feed(). Both may come when it is
-   * already so. A failure ends the session with that code. */
+   * already so, and stop inside feed(). A failure ends the session with that
+   * code. */
   int (*read_start)(uvssh_transport_t* t);
   int (*read_stop)(uvssh_transport_t* t);
   /* The bytes are lent until uvssh_transport_wrote(); one write at a time. */

@@ -53,6 +53,7 @@ int uvssh__attach_new(struct loop* loop,
   if (a == NULL)
     return UV_ENOMEM;
   a->loop = loop;
+  a->round = loop->gates[0].round; /* it joins the next one */
   loop->sessions++;
   if (loop->sessions > loop->most_sessions)
     loop->most_sessions = loop->sessions;

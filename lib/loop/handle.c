@@ -67,41 +67,53 @@ static void do_message(struct message* m, struct attach* a) {
   }
 }
 
-static void tell_loop(uvssh_handle_t* h);
-
-/* The loop has been held for long enough: these come first the next time. */
-static void leave(uvssh_handle_t* h, struct queue* left, unsigned count) {
-  uv_mutex_lock(&h->lock);
-  queue_put_back(left, &h->messages);
-  h->count += count;
-  tell_loop(h);
-  uv_mutex_unlock(&h->lock);
-}
-
-/* All that waits now; what comes meanwhile waits for the next time. Without a
- * session at once, all of it. */
-static void do_messages(uvssh_handle_t* h, struct attach* a) {
+/* So many of those that wait; who is out of the box does not count in it. */
+static void do_some(uvssh_handle_t* h, struct attach* a, unsigned count) {
   struct queue due;
   struct message* m;
-  unsigned count;
-  unsigned done = 0;
+  unsigned i;
 
+  queue_init(&due);
   uv_mutex_lock(&h->lock);
-  h->is_posted = 0;
-  count = h->count;
-  h->count = 0;
-  queue_move(&h->messages, &due);
+  for (i = 0; i < count; i++) {
+    m = CONTAINER_OF(h->messages.next, struct message, link);
+    queue_remove(&m->link);
+    queue_push(&due, &m->link);
+  }
+  h->count -= count;
   uv_mutex_unlock(&h->lock);
   while (!queue_empty(&due)) {
     m = CONTAINER_OF(due.next, struct message, link);
     queue_remove(&m->link);
     do_message(m, a);
-    if (a != NULL && ++done % LATE_STRIDE == 0 && done < count &&
-        uvssh__loop_is_late(a->loop)) {
-      leave(h, &due, count - done);
-      return;
-    }
   }
+}
+
+static void tell_loop(uvssh_handle_t* h);
+
+/* All that waits now; what comes meanwhile waits for the next time. So does
+ * what is left when the loop has been held for long enough: it stays in the
+ * box, before what has come. Without a session at once, all of it. */
+static void do_messages(uvssh_handle_t* h, struct attach* a) {
+  unsigned left;
+  unsigned n;
+
+  uv_mutex_lock(&h->lock);
+  h->is_posted = 0;
+  left = h->count;
+  uv_mutex_unlock(&h->lock);
+  while (left > 0) {
+    n = left < LATE_STRIDE ? left : LATE_STRIDE;
+    do_some(h, a, n);
+    left -= n;
+    if (left > 0 && a != NULL && uvssh__loop_is_late(a->loop))
+      break;
+  }
+  if (left == 0)
+    return;
+  uv_mutex_lock(&h->lock);
+  tell_loop(h);
+  uv_mutex_unlock(&h->lock);
 }
 
 static void on_mail(uv_async_t* async) {

@@ -1,6 +1,6 @@
-/* listen_win.c: on Windows a socket belongs to one loop, by its completion port,
- * and SO_REUSEADDR spreads nothing: several loops do not listen on one address.
- */
+/* listen_win.c: on Windows a socket belongs to one loop, by its completion
+ * port, and SO_REUSEADDR spreads nothing: several loops do not listen on one
+ * address. */
 #include "loop/loop.h"
 
 int uvssh__socket_share(const uv_tcp_t* tcp) {

@@ -93,6 +93,7 @@ struct lane {                      /* jobs of one cost; bound: one a session */
 struct gate {                      /* who reads, where not all can in a turn */
   uint64_t round;                  /* counts them; each reads once in one */
   unsigned left_out;               /* since the loop has polled */
+  int has_read;                    /* one at least, since then */
   int is_shut;                     /* somebody was left out before: now them */
 };
 

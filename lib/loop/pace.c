@@ -4,9 +4,11 @@
  * than that yields, and goes on in another turn (loop.c).
  * What libuv has polled is many callbacks, one a socket: those of them that
  * come too late get no buffer, and libuv asks again in the next turn. Whoever
- * has read in this round waits until all who were left out have, too. Those
- * who are not logged in have less time, and a round of their own: a crowd that
- * comes in is not felt by who is there.
+ * has read in this round waits until all who were left out have, too; who comes
+ * in joins the next round, so each round ends. Those who are not logged in have
+ * less time, and a round of their own: a crowd that comes in is not felt by who
+ * is there. However late it is, one of either reads: what others do with the
+ * loop's time shuts nobody out.
  *
  * Never where the loop's clock is replaced: who does that wants the same run to
  * be the same again. */
@@ -56,6 +58,7 @@ void uvssh__reads_begin(struct loop* loop) {
     if (!g->is_shut)
       g->round++;
     g->left_out = 0;
+    g->has_read = 0;
   }
   loop->reads = 0;
   loop->reads_began = 0;
@@ -79,10 +82,12 @@ int uvssh__may_read(struct attach* a) {
 
   if (g->is_shut && a->round == g->round)
     return 0;
-  if (g->left_out < left_out_max[logged_in] && are_late(a->loop, logged_in)) {
+  if (g->left_out < left_out_max[logged_in] && are_late(a->loop, logged_in) &&
+      g->has_read) {
     g->left_out++;
     return 0;
   }
+  g->has_read = 1;
   a->round = g->round;
   return 1;
 }

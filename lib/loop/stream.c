@@ -4,8 +4,8 @@
  * All sessions of a loop read into one buffer: libuv asks for it and fills it
  * back to back, and what a session keeps it copies. An empty buffer is the
  * answer to one that has read its share of this turn, or comes too late in it
- * (pace.c); libuv then says UV_ENOBUFS, which means nothing here, and comes back
- * next turn. */
+ * (pace.c); libuv then says UV_ENOBUFS, which means nothing here, and comes
+ * back next turn. */
 #include "loop/loop.h"
 
 static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {

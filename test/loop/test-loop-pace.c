@@ -122,6 +122,62 @@ TEST(pace_a_long_callback_counts) {
   sockets_free(s);
 }
 
+/* Behind others that take all the time, in each turn: somebody logged in, what
+ * is done for other threads. */
+TEST(pace_nobody_is_shut_out) {
+  enum { TURNS = 50 };
+  struct sockets* s;
+  unsigned reads;
+  unsigned turn;
+  int logged_in;
+
+  for (logged_in = 0; logged_in < 2; logged_in++) {
+    s = sockets_new(1);
+    s->a[1].session.desk.logged_in = logged_in;
+    reads = 0;
+    for (turn = 0; turn < TURNS; turn++) {
+      NOTE("logged in: %d, turn %u", logged_in, turn);
+      uvssh__reads_begin(&s->loop);
+      s->loop.late_at = 0;
+      if (uvssh__may_read(&s->a[0]) || logged_in)
+        while (!uvssh__loop_is_late(&s->loop))
+          ;
+      reads += (unsigned) uvssh__may_read(&s->a[1]);
+    }
+    CHECK(reads >= TURNS / 2);
+    sockets_free(s);
+  }
+}
+
+/* Sockets that are always ready, and in each turn so many come that have
+ * something to say once: they do not stop those that are there. */
+TEST(pace_newcomers_stop_nobody) {
+  enum { TURNS = 100, PER_TURN = 4 };
+  static struct attach* a[TURNS * PER_TURN];
+  struct sockets* s = sockets_new(0);
+  uvssh_config_t config;
+  unsigned count = 0;
+  unsigned turn, i;
+
+  uvssh_config_init(&config);
+  for (turn = 0; turn < TURNS; turn++) {
+    (void) poll_all(s);
+    for (i = 0; i < count; i++)
+      if (a[i] != NULL && uvssh__may_read(a[i])) {
+        uvssh__attach_free(a[i]);
+        a[i] = NULL;
+      }
+    for (i = 0; i < PER_TURN; i++)
+      CHECK_EQ(uvssh__attach_new(&s->loop, &config, &a[count++]), 0);
+  }
+  for (i = 0; i < SOCKETS; i++)
+    CHECK(s->reads[i] > 1);
+  for (i = 0; i < count; i++)
+    if (a[i] != NULL)
+      uvssh__attach_free(a[i]);
+  sockets_free(s);
+}
+
 /* While there is time, everybody reads in every turn. */
 TEST(pace_nobody_waits_without_need) {
   struct sockets* s = sockets_new(1);
@@ -250,6 +306,49 @@ TEST(pace_posts_take_turns) {
     both_turn(&b, "the posts have run");
   }
   CHECK(posts_most <= 12);
+  speed_up();
+  uvssh_handle_unref(handle);
+  both_close(&b);
+}
+
+static unsigned waiting;
+static unsigned waiting_most;
+
+/* Two for each that has run, as far as there is room. */
+static void on_greedy(uvssh_session_t* session, void* arg) {
+  int err = 0;
+  int i;
+
+  if (session == NULL)
+    return;
+  waiting--;
+  posted++;
+  for (i = 0; i < 2 && err == 0; i++) {
+    err = uvssh_handle_post(handle, on_greedy, NULL);
+    if (err == 0 && ++waiting > waiting_most)
+      waiting_most = waiting;
+  }
+  CHECK(err == 0 || err == UV_ENOBUFS);
+}
+
+/* What the loop had no time for counts, too. */
+TEST(pace_posts_stay_bounded) {
+  enum { ROOM = 16 };
+  struct both b;
+
+  posted = waiting_most = 0;
+  waiting = 1;
+  both_open(&b);
+  b.server_config.handle_messages = ROOM;
+  both_listen(&b);
+  (void) both_login(&b);
+  CHECK_EQ(uvssh_handle_create(&handle, &served_last(&b)->session), 0);
+  slow_down();
+  CHECK_EQ(uvssh_handle_post(handle, on_greedy, NULL), 0);
+  while (posted < 400)
+    both_turn(&b, "the posts have run");
+  CHECK(waiting_most >= ROOM);
+  CHECK(waiting_most <= ROOM + LATE_STRIDE);
   speed_up();
   uvssh_handle_unref(handle);
   both_close(&b);
