@@ -136,7 +136,7 @@ static char* make_line(const char* format, va_list args) {
 /* ... and then in LF, for everybody else. */
 static void make_plain(char* line) {
   if (line != NULL)
-    strcpy(line + strlen(line) - 2, "\n");
+    memcpy(line + strlen(line) - 2, "\n", 2);
 }
 
 /* One line to one person. */
