@@ -40,7 +40,7 @@ typedef void (*uvssh_loops_end_cb)(uvssh_loops_t* loops,
  * until none of them has anything left to do. Blocks on the begin callbacks.
  *
  * loops   yours, zeroed; in use until uvssh_loops_join()
- * count   1..1024; 0: as many as the machine runs at once
+ * count   1..1024; 0: as many as the machine runs at once, at most that
  * begin   in each thread
  * end     in each thread
  * return  0; UV_EBUSY in use; UV_EINVAL; what begin returned; UV_ECANCELED

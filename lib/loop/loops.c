@@ -352,6 +352,8 @@ int uvssh_loops_start(uvssh_loops_t* pub,
     return UV_EINVAL;
   if (count == 0)
     count = uv_available_parallelism();
+  if (count > LOOPS_MAX)           /* a large machine */
+    count = LOOPS_MAX;
   enter();
   err = pub->impl != NULL ? UV_EBUSY : 0;
   if (err == 0)

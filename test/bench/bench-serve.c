@@ -97,6 +97,17 @@ static void measure_end(struct run* run) {
 
 /* ---- relay --------------------------------------------------------------- */
 
+/* Counts what was read; at its end the command is over. */
+static int is_more(struct run* run, ssize_t nread) {
+  if (nread < 0) {
+    uvssh_channel_exit(&run->channel, 0, 0);
+    return 0;
+  }
+  run->served->counts.messages++;
+  run->served->counts.bytes_in += (uint64_t) nread;
+  return 1;
+}
+
 static void on_relay_read(uvssh_channel_t* channel,
                           int stream,
                           ssize_t nread,
@@ -180,8 +191,10 @@ static void relay_take(struct run* run, const char* base, size_t len) {
     if (len == 0)
       return;
     run->line = calloc(1, sizeof(*run->line));
-    if (run->line == NULL)
+    if (run->line == NULL) {
+      uvssh_channel_abort(&run->channel);      /* rather than half a line */
       return;
+    }
   }
   for (; len > 0; base++, len--) {
     run->line->bytes[run->line->len++] = *base;
@@ -202,13 +215,8 @@ static void on_relay_read(uvssh_channel_t* channel,
                           const uv_buf_t* buf) {
   struct run* run = channel->data;
 
-  if (nread < 0) {
-    uvssh_channel_exit(channel, 0, 0);
-    return;
-  }
-  run->served->counts.messages++;
-  run->served->counts.bytes_in += (uint64_t) nread;
-  relay_take(run, buf->base, (size_t) nread);
+  if (is_more(run, nread))
+    relay_take(run, buf->base, (size_t) nread);
 }
 
 static int begin_relay(struct run* run) {
@@ -229,13 +237,8 @@ static void on_sink_read(uvssh_channel_t* channel,
                          const uv_buf_t* buf) {
   struct run* run = channel->data;
 
-  if (nread < 0) {
-    uvssh_channel_exit(channel, 0, 0);
-    return;
-  }
-  run->served->counts.messages++;
-  run->served->counts.bytes_in += (uint64_t) nread;
-  moved(run, (uint64_t) nread);
+  if (is_more(run, nread))
+    moved(run, (uint64_t) nread);
 }
 
 static int begin_sink(struct run* run) {
@@ -274,15 +277,17 @@ static void on_piece_left(uvssh_req_t* req, int status) {
 
 static int begin_source(struct run* run, const char* count) {
   char* rest;
+  uint64_t left = strtoull(count, &rest, 10);
   int err = 0;
   unsigned i;
 
-  run->source = calloc(1, sizeof(*run->source));
+  if (*count < '0' || *count > '9' || *rest != '\0')
+    return UV_EINVAL;
+  if (run->source == NULL)         /* else one that failed left it */
+    run->source = calloc(1, sizeof(*run->source));
   if (run->source == NULL)
     return UV_ENOMEM;
-  run->source->left = strtoull(count, &rest, 10);
-  if (*count == '\0' || *rest != '\0')
-    return UV_EINVAL;
+  run->source->left = left;
   measure_begin(run, 0);
   for (i = 0; i < SOURCE_WRITES && run->source->left > 0 && err == 0; i++) {
     run->source->reqs[i].data = run;

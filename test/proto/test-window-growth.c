@@ -46,6 +46,15 @@ static void far_open(struct far* f, struct peer* p, unsigned i) {
   f->window = rd_u32(&p->m);
 }
 
+/* The usual beginning: one far peer with one channel. */
+static struct peer* begin_far(struct far* f) {
+  struct peer* p = begin();
+
+  go(p);
+  far_open(f, p, 0);
+  return p;
+}
+
 /* Credit that has come by now. */
 static uint64_t far_hear(struct far* f) {
   uint64_t credit = 0;
@@ -113,12 +122,10 @@ TEST(window_grows_where_credit_takes_time) {
 }
 
 TEST(window_doubles_with_each_trip) {
-  struct peer* p = begin();
   struct far f;
+  struct peer* p = begin_far(&f);
   uint64_t want;
 
-  go(p);
-  far_open(&f, p, 0);
   far_trip(&f, LONG_MS);
   CHECK_EQ(f.window, START);
   for (want = START; want < MIB; want *= 2) {
@@ -131,12 +138,10 @@ TEST(window_doubles_with_each_trip) {
 
 /* It sends and pauses as it likes: the window is not what it waits for. */
 TEST(window_stays_where_the_peer_pauses_by_itself) {
-  struct peer* p = begin();
   struct far f;
+  struct peer* p = begin_far(&f);
   unsigned i;
 
-  go(p);
-  far_open(&f, p, 0);
   for (i = 0; i < 100; i++) {
     far_send(&f, f.window - 1);
     f.window += far_hear(&f);
@@ -148,12 +153,10 @@ TEST(window_stays_where_the_peer_pauses_by_itself) {
 
 /* All of it is used up, but slowly: the way of the credit is a small part. */
 TEST(window_stays_where_the_wait_is_a_small_part) {
-  struct peer* p = begin();
   struct far f;
+  struct peer* p = begin_far(&f);
   unsigned i;
 
-  go(p);
-  far_open(&f, p, 0);
   for (i = 0; i < 100; i++) {
     far_send(&f, START / 2);
     pipe_sleep(&p->app->pipe, 10 * LONG_MS);
@@ -165,11 +168,9 @@ TEST(window_stays_where_the_wait_is_a_small_part) {
 
 /* One fast answer shows that the way is short: the waits have other causes. */
 TEST(window_stays_on_a_short_way_with_hiccups) {
-  struct peer* p = begin();
   struct far f;
+  struct peer* p = begin_far(&f);
 
-  go(p);
-  far_open(&f, p, 0);
   far_trips(&f, 3, 1);
   far_trips(&f, 20, LONG_MS);
   CHECK_EQ(grown(), 0);
@@ -177,12 +178,10 @@ TEST(window_stays_on_a_short_way_with_hiccups) {
 }
 
 TEST(window_stays_where_the_reader_is_slow) {
-  struct peer* p = begin();
   struct far f;
+  struct peer* p = begin_far(&f);
   unsigned i;
 
-  go(p);
-  far_open(&f, p, 0);
   for (i = 0; i < 20; i++) {
     CHECK_EQ(uvssh_channel_read_stop(&f.ch->pub), 0);
     far_send(&f, f.window);
@@ -200,13 +199,11 @@ TEST(window_stays_where_the_reader_is_slow) {
 /* It stops for a moment for each piece, as one that writes to a disk does, and
  * is faster than the way. */
 TEST(window_grows_for_a_reader_that_stops_and_starts) {
-  struct peer* p = begin();
   struct far f;
+  struct peer* p = begin_far(&f);
   uint64_t credit;
   unsigned i;
 
-  go(p);
-  far_open(&f, p, 0);
   for (i = 0; i < 20; i++) {
     f.ch->stop_after = 1;          /* behind the first piece */
     far_send(&f, f.window);
@@ -224,12 +221,10 @@ TEST(window_grows_for_a_reader_that_stops_and_starts) {
 
 /* What comes while it reads nothing waits for it, not for the window. */
 TEST(window_stays_where_the_reader_has_stopped) {
-  struct peer* p = begin();
   struct far f;
+  struct peer* p = begin_far(&f);
   uint64_t credit;
 
-  go(p);
-  far_open(&f, p, 0);
   far_send(&f, f.window);
   credit = far_hear(&f);
   CHECK_EQ(uvssh_channel_read_stop(&f.ch->pub), 0);
