@@ -36,14 +36,15 @@ static int init_socket(struct attach* a, const uv_stream_t* listener) {
 
 static int check_limits(struct attach* a) {
   struct server* server = a->server;
-  struct sockaddr_storage peer;
-  struct sockaddr* address = (struct sockaddr*) &peer;
-  int len = sizeof(peer);
+  struct sockaddr* address = (struct sockaddr*) &a->session.peer;
+  int len = sizeof(a->session.peer);
   struct source* out;
   int err;
 
-  if (a->socket.handle.type != UV_TCP ||
-      uv_tcp_getpeername(&a->socket.tcp, address, &len) != 0)
+  if (a->socket.handle.type == UV_TCP &&
+      uv_tcp_getpeername(&a->socket.tcp, address, &len) == 0)
+    a->session.peer_len = len;
+  else
     address = NULL;
   if (uvssh__source_key(&server->config, address, a->source.key) &&
       uvssh__penalty_bites(&server->penalties, a->source.key,

@@ -3,7 +3,7 @@
  * Happy path: bytes are fed when they come; the session is marked; in this
  * loop's turn it runs, its output is written, reading is stopped or started,
  * and the alarm is set when the next deadline is earlier than it was.
- * The end: the transport is closed, then the alarm; in its close callback the
+ * The end: transport and alarm are closed; in the last close callback the
  * user hears on_close, and the memory goes. So on_close is never inside a call.
  */
 #include "loop/loop.h"
@@ -57,6 +57,8 @@ int uvssh__attach_new(struct loop* loop,
   loop->sessions++;
   if (loop->sessions > loop->most_sessions)
     loop->most_sessions = loop->sessions;
+  if (loop->sessions > loop->crowd)
+    loop->crowd = loop->sessions;
   queue_init(&a->dirty);
   queue_init(&a->of_server);
   queue_init(&a->source.link);
@@ -105,7 +107,7 @@ static void note_peer(struct attach* a) {
   uvssh_transport_t* t = a->transport;
   int len = sizeof(a->session.peer);
 
-  if (t->ops->peername != NULL &&
+  if (a->session.peer_len == 0 && t->ops->peername != NULL &&
       t->ops->peername(t, (struct sockaddr*) &a->session.peer, &len) == 0)
     a->session.peer_len = len;
   if (a->source.key[0] == 0 && a->session.peer_len != 0)
@@ -123,11 +125,12 @@ void uvssh__attach_start(struct attach* a, uvssh_transport_t* transport) {
 
 /* ---- the end ------------------------------------------------------------- */
 
-static void on_alarm_closed(struct alarm* alarm) {
-  struct attach* a = CONTAINER_OF(alarm, struct attach, alarm);
+static void part_closed(struct attach* a) {
   struct server* server = a->server;
   struct loop* loop = a->loop;
 
+  if (--a->open_parts != 0)
+    return;
   uvssh__slots_enter(loop->slots);
   if (server != NULL) {
     uvssh__penalty_judge(server, a);
@@ -148,10 +151,22 @@ static void on_alarm_closed(struct alarm* alarm) {
   uvssh__loop_put(loop);
 }
 
+static void on_alarm_closed(struct alarm* alarm) {
+  part_closed(CONTAINER_OF(alarm, struct attach, alarm));
+}
+
+/* A transport of ours tells its end from a callback of libuv, in the same round
+ * as the alarm; any other may do it in the middle of a call, so there the alarm
+ * comes last. */
 static void close_attach(struct attach* a) {
   if (a->closing)
     return;
   a->closing = 1;
+  a->open_parts = 1;
+  if (a->transport == &a->own) {
+    a->open_parts = 2;
+    uvssh__alarm_close(&a->alarm, on_alarm_closed);
+  }
   if (a->connecting != NULL)
     uvssh__connecting_close(a);
   else if (a->transport != NULL)
@@ -161,7 +176,10 @@ static void close_attach(struct attach* a) {
 }
 
 void uvssh__attach_closed(struct attach* a) {
-  uvssh__alarm_close(&a->alarm, on_alarm_closed);
+  if (uv_is_closing((uv_handle_t*) &a->alarm.timer))
+    part_closed(a);
+  else
+    uvssh__alarm_close(&a->alarm, on_alarm_closed);
 }
 
 void uvssh_transport_closed(uvssh_transport_t* t) {
@@ -235,12 +253,20 @@ void uvssh__attach_unwritable(struct attach* a) {
     uvssh__session_unwritable(&a->session, UV_EOF, UINT64_MAX);
 }
 
+/* One block at least, however late it is. */
+static int may_write(struct attach* a) {
+  return a->turn_out < LOOK_BYTES ||
+         (a->turn_out < TURN_BYTES && !uvssh__loop_is_late(a->loop));
+}
+
 static void write_out(struct attach* a) {
   uv_buf_t buf;
   int err;
 
-  while (!a->writing && a->turn_out < TURN_BYTES &&
+  while (!a->writing && may_write(a) &&
          uvssh__session_output(&a->session, &buf)) {
+    if (buf.len >= LOOK_BYTES)     /* writing seals the next one, too: the */
+      (void) uvssh__loop_is_late(a->loop);   /* time for that begins here */
     a->writing = 1;
     a->turn_out += buf.len;
     err = a->transport->ops->write(a->transport, &buf, 1);
@@ -249,7 +275,7 @@ static void write_out(struct attach* a) {
       uvssh__session_unwritable(&a->session, err, LAST_WORDS_MS);
     }
   }
-  if (!a->writing && a->turn_out >= TURN_BYTES)
+  if (!a->writing && !may_write(a))
     on_wake(&a->session.desk);     /* the rest next turn */
 }
 
@@ -331,7 +357,7 @@ void uvssh__attach_turn(struct attach* a) {
     uvssh__session_turn(s);
     write_out(a);
   } while (a->is_dirty && !s->yielded && ++rounds < ROUNDS_MAX &&
-           a->turn_out < TURN_BYTES);
+           may_write(a));
   if (a->server != NULL)
     note_place(a);
   set_reading(a);                  /* may bring bytes, or fail, at once */

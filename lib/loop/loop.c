@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define CROWD 256
+#define CROWD_PIECE 1024           /* their memory: less than a millisecond */
 
 static uv_once_t once = UV_ONCE_INIT;
 static uv_mutex_t lock;
@@ -41,6 +42,12 @@ static struct attach* take_first(struct queue* list) {
   return a;
 }
 
+/* The clock is not read for every small message. */
+static int is_over(struct attach* a, unsigned count) {
+  return (count % LATE_STRIDE == 0 || a->turn_out >= LOOK_BYTES) &&
+         uvssh__loop_is_late(a->loop);
+}
+
 /* Who is left comes before those that have come meanwhile. */
 static void run_dirty(struct loop* loop) {
   struct queue due;
@@ -56,7 +63,7 @@ static void run_dirty(struct loop* loop) {
     }
     a->is_dirty = 0;
     uvssh__attach_turn(a);
-    if (++count % LATE_STRIDE == 0 && uvssh__loop_is_late(loop))
+    if (is_over(a, ++count))
       break;
   }
   queue_put_back(&due, &loop->dirty);
@@ -78,12 +85,17 @@ static void run_slow(struct loop* loop) {
   queue_put_back(&due, &loop->slow);
 }
 
-/* Of a crowd hardly anybody is left. Not for few: that costs more than it
- * gives. */
+/* Of a crowd hardly anybody is left, or of a large one many have left: all of
+ * it at once would take too long. Not for few: that costs more than it gives. */
 static void give_back_if_due(struct loop* loop) {
-  if (loop->most_sessions < CROWD || loop->sessions > loop->most_sessions / 64)
+  int is_end = loop->most_sessions >= CROWD &&
+               loop->sessions <= loop->most_sessions / 64;
+
+  if (!is_end && loop->crowd - loop->sessions < CROWD_PIECE)
     return;
-  loop->most_sessions = loop->sessions;
+  if (is_end)
+    loop->most_sessions = loop->sessions;
+  loop->crowd = loop->sessions;
   loop->given_back++;
   uvssh__give_back();
 }

@@ -41,6 +41,7 @@
 
 #define READ_BUFFER (512 * 1024)   /* shared by a loop's sessions */
 #define TURN_BYTES (512 * 1024)    /* most a session reads or writes a turn */
+#define LOOK_BYTES (64 * 1024)     /* written: worth a look at the clock */
 
 struct attach;
 
@@ -110,7 +111,8 @@ struct loop {
   struct queue slow;               /* the same, behind these: they have */
                                    /* yielded */
   unsigned sessions;
-  unsigned most_sessions;          /* since memory was last given back */
+  unsigned most_sessions;          /* of a crowd, until it has left */
+  unsigned crowd;                  /* most since memory was last given back */
   unsigned given_back;             /* so often */
   unsigned depth;                  /* of callbacks of libuv, and within them */
   uint64_t late_at;                /* uv_hrtime(): the outermost has held the */
@@ -349,6 +351,7 @@ struct attach {
   int reading;
   int writing;
   int closing;
+  int open_parts;                  /* closing: so many must tell their end */
   int running;                     /* its turn is on the stack */
   uint64_t round;                  /* it has read last in; of its gate */
   uint64_t turn;                   /* the loop's, of the counts below */

@@ -340,16 +340,25 @@ void uvssh__session_turn(struct session* s) {
 
 /* ---- out ----------------------------------------------------------------- */
 
+/* Input that waited for replies to leave goes on. */
 int uvssh__session_output(struct session* s, uv_buf_t* out) {
-  if (s->lost || s->unwritable || s->ending >= E_READERS || !s->started)
+  int piled_up = uvssh__replies_pile_up(&s->transport);
+
+  if (s->lost || s->unwritable || s->ending >= E_READERS || !s->started ||
+      !uvssh__output_next(&s->transport, out))
     return 0;
-  return uvssh__output_next(&s->transport, out);
+  if (piled_up)
+    desk_wake(&s->desk);
+  return 1;
 }
 
+/* Whatever else it leads to, a completion or a packet, wakes by itself; so a
+ * reply that has left costs no second turn. */
 void uvssh__session_wrote(struct session* s) {
   uvssh__output_done(&s->transport);
   uvssh__conn_written(&s->conn);
   if (s->ending <= E_EMPTYING)
     uvssh__conn_pump(&s->conn);
-  desk_wake(&s->desk);
+  if (s->transport.blocks != NULL || s->ending != E_RUNNING)
+    desk_wake(&s->desk);
 }

@@ -116,9 +116,10 @@ struct material {                  /* one direction's */
 };
 
 /* K1 = HASH(K || H || letter || session_id), K2 = HASH(K || H || K1), ... as
- * far as somebody wants it. */
+ * far as somebody wants it; begun: behind K || H, which all have in common. */
 static void derive(const struct transport* t,
                    const struct exchange* x,
+                   const struct hash_state* begun,
                    char letter,
                    uint8_t* out,
                    size_t size) {
@@ -129,9 +130,7 @@ static void derive(const struct transport* t,
   size_t n;
 
   for (have = 0; have < size; have += n) {
-    hash->init(&state);
-    hash->update(&state, x->k.base, x->k.len);
-    hash->update(&state, x->h, hash->size);
+    state = *begun;                /* final() wipes it */
     if (have == 0) {
       hash->update(&state, &letter, 1);
       hash->update(&state, t->session_id, t->session_id_len);
@@ -148,6 +147,7 @@ static void derive(const struct transport* t,
 /* direction 0: client to server (letters A, C, E); 1: server to client. */
 static int make_keys(const struct transport* t,
                      const struct exchange* x,
+                     const struct hash_state* begun,
                      unsigned direction,
                      int sealing,
                      struct keys* keys) {
@@ -158,13 +158,32 @@ static int make_keys(const struct transport* t,
 
   assert(cipher->iv_size <= MATERIAL_MAX && cipher->key_size <= MATERIAL_MAX);
   assert(mac == NULL || mac->key_size <= MATERIAL_MAX);
-  derive(t, x, (char) ('A' + direction), m.iv, cipher->iv_size);
-  derive(t, x, (char) ('C' + direction), m.key, cipher->key_size);
-  derive(t, x, (char) ('E' + direction), m.mac_key,
+  derive(t, x, begun, (char) ('A' + direction), m.iv, cipher->iv_size);
+  derive(t, x, begun, (char) ('C' + direction), m.key, cipher->key_size);
+  derive(t, x, begun, (char) ('E' + direction), m.mac_key,
          mac == NULL ? 0 : mac->key_size);
   memset(keys, 0, sizeof(*keys));
   err = uvssh__keys_init(keys, cipher, mac, m.key, m.iv, m.mac_key, sealing);
   uvssh__wipe(&m, sizeof(m));
+  return err;
+}
+
+/* ours: for what leaves; the other direction's wait in the handshake. */
+static int make_both(struct transport* t,
+                     const struct exchange* x,
+                     struct keys* ours) {
+  const struct hash_alg* hash = x->kex->hash;
+  unsigned out = t->desk->is_server ? 1 : 0;
+  struct hash_state begun;
+  int err;
+
+  hash->init(&begun);
+  hash->update(&begun, x->k.base, x->k.len);
+  hash->update(&begun, x->h, hash->size);
+  err = make_keys(t, x, &begun, out, 1, ours);
+  if (err == 0)
+    err = make_keys(t, x, &begun, 1 - out, 0, &t->hs->next_in);
+  uvssh__wipe(&begun, sizeof(begun));
   return err;
 }
 
@@ -179,7 +198,6 @@ static void install(struct transport* t, struct half* half, struct keys* keys) {
 }
 
 int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
-  unsigned out = t->desk->is_server ? 1 : 0;
   struct keys ours;
   uint64_t sealed = t->out.packets;
   int first = t->session_id_len == 0;
@@ -189,9 +207,7 @@ int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
     t->session_id_len = x->kex->hash->size;
     memcpy(t->session_id, x->h, t->session_id_len);
   }
-  err = make_keys(t, x, out, 1, &ours);
-  if (err == 0)
-    err = make_keys(t, x, 1 - out, 0, &t->hs->next_in);
+  err = make_both(t, x, &ours);
   if (err != 0) {
     uvssh__keys_free(&ours);
     return err;
@@ -269,7 +285,6 @@ void uvssh__transport_init(struct transport* t,
   t->hostkeys = hostkeys;
   t->tail.secret = 1;
   t->deferred.secret = 1;
-  uvssh__random(t->padding, sizeof(t->padding));
 }
 
 void uvssh__transport_free(struct transport* t) {

@@ -71,10 +71,11 @@ void uvssh__kexinit_send(struct transport* t) {
   const char* macs = list_or_default(c->macs, ALGO_MAC);
   const char* compression = list_or_default(c->compression, ALGO_COMPRESSION);
   struct buf* m = uvssh__message(t, MSG_KEXINIT);
-  uint8_t cookie[COOKIE];
+  uint8_t fresh[COOKIE + sizeof(t->padding)];
 
-  uvssh__random(cookie, sizeof(cookie));
-  wr_bytes(m, cookie, sizeof(cookie));
+  uvssh__random(fresh, sizeof(fresh));  /* a system call, so both at once */
+  memcpy(t->padding, fresh + COOKIE, sizeof(t->padding));
+  wr_bytes(m, fresh, COOKIE);
   write_kex(t, m);
   write_hostkeys(t, m);
   wr_cstr(m, ciphers);             /* client to server, server to client */
@@ -99,20 +100,21 @@ struct lists {                     /* one side's KEXINIT */
   int follows;
 };
 
-static int read_lists(rd_t* m, struct lists* l) {
+/* read: with a check, but for our own. */
+static int read_lists(rd_t* m, str_t (*read)(rd_t*), struct lists* l) {
   unsigned i;
 
   (void) rd_take(m, COOKIE);
-  l->kex = uvssh__rd_namelist(m);
-  l->hostkey = uvssh__rd_namelist(m);
+  l->kex = read(m);
+  l->hostkey = read(m);
   for (i = 0; i < 2; i++)
-    l->cipher[i] = uvssh__rd_namelist(m);
+    l->cipher[i] = read(m);
   for (i = 0; i < 2; i++)
-    l->mac[i] = uvssh__rd_namelist(m);
+    l->mac[i] = read(m);
   for (i = 0; i < 2; i++)
-    l->compression[i] = uvssh__rd_namelist(m);
+    l->compression[i] = read(m);
   for (i = 0; i < 2; i++)
-    l->language[i] = uvssh__rd_namelist(m);
+    l->language[i] = read(m);
   l->follows = rd_bool(m);
   (void) rd_u32(m);                /* reserved */
   return rd_end(m);
@@ -222,11 +224,11 @@ int uvssh__kexinit_read(struct transport* t, rd_t* m) {
   str_t name;
   int err;
 
-  err = read_lists(m, &theirs);
+  err = read_lists(m, uvssh__rd_namelist, &theirs);
   if (err != 0)
     return err;
   (void) rd_u8(&mine);
-  err = read_lists(&mine, &ours);
+  err = read_lists(&mine, rd_str, &ours);
   if (err == 0)
     err = read_marks(t, &theirs);
   if (err == 0)

@@ -114,7 +114,8 @@ struct transport {
   size_t unsent_replies;           /* sealed since something is in flight */
   uint64_t sealed_end;             /* offset behind all that was sealed */
   uint64_t written_end;            /* offset behind all that was written */
-  uint8_t padding[32];             /* random; encrypted anyway */
+  uint8_t padding[32];             /* random, from KEXINIT on; encrypted */
+                                   /* anyway */
 
   struct buf deferred;             /* u32 length, payload; while kexinit_sent */
   unsigned deferred_count;

@@ -280,3 +280,20 @@ TEST(objects_look_inside_on_close) {
   both_close(&b);
   CHECK_EQ(looks, 2);
 }
+
+/* Socket and alarm close in the same round of the loop: who leaves costs one
+ * system call less. */
+TEST(objects_a_session_closes_within_a_round) {
+  struct both b;
+  struct peer* served;
+
+  both_open(&b);
+  both_listen(&b);
+  both_login(&b);
+  served = served_last(&b);
+  uvssh_session_close(&served->session);
+  CHECK_EQ(served->closes, 0);
+  uv_run(&b.loop, UV_RUN_NOWAIT);
+  CHECK_EQ(served->closes, 1);
+  both_close(&b);
+}

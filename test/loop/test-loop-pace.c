@@ -269,6 +269,55 @@ TEST(pace_floods_are_not_felt) {
   both_close(&b);
 }
 
+/* ---- many that write ----------------------------------------------------- */
+
+enum { WRITERS = 16, WRITTEN = 1024 * 1024 };
+
+static size_t queued(const struct both* b) {
+  size_t sum = 0;
+  unsigned i;
+
+  for (i = 0; i < b->served_count; i++)
+    sum += uvssh_channel_queue_size(&b->served[i]->channel);
+  return sum;
+}
+
+/* A turn has two callbacks that write, and each is late at its third look. With
+ * each block comes one, and two of them may be of sessions that have sealed one
+ * block more, for their next turn. */
+TEST(pace_writers_take_turns) {
+  enum { BLOCK = 8 * 32 * 1024, MOST = 2 * (3 + 2) * BLOCK };
+  static char bytes[WRITTEN];
+  uv_buf_t buf = uv_buf_init(bytes, sizeof(bytes));
+  uvssh_req_t reqs[WRITERS];
+  struct both b;
+  size_t most = 0;
+  size_t before;
+  unsigned i;
+
+  both_open(&b);
+  both_listen(&b);
+  for (i = 0; i < WRITERS; i++)
+    (void) both_channel(&b, "read");
+  slow_down();
+  for (i = 0; i < WRITERS; i++) {
+    CHECK_EQ(uvssh_channel_read_start(&b.clients[i]->channel, peer_read), 0);
+    CHECK_EQ(uvssh_channel_write(&reqs[i], &b.served[i]->channel, UVSSH_DATA,
+                                 &buf, 1, NULL), 0);
+  }
+  while ((before = queued(&b)) != 0) {
+    both_turn(&b, "all has been written");
+    if (before - queued(&b) > most)
+      most = before - queued(&b);
+  }
+  printf("%zu of %zu bytes in a turn\n", most, WRITERS * sizeof(bytes));
+  CHECK(most <= MOST);
+  for (i = 0; i < WRITERS; i++)
+    UNTIL(&b, b.clients[i]->got == sizeof(bytes));
+  speed_up();
+  both_close(&b);
+}
+
 /* ---- posts of other threads ---------------------------------------------- */
 
 static unsigned posted;
@@ -356,29 +405,57 @@ TEST(pace_posts_stay_bounded) {
 
 /* ---- memory -------------------------------------------------------------- */
 
-static unsigned given_back(unsigned crowd, unsigned stay) {
-  static struct attach* a[CROWD];
+enum { LARGE_CROWD = 4096, PIECE = 1024 };
+
+/* Sessions that come and go. */
+struct crowd {
+  uv_loop_t uv;
   uvssh_config_t config;
   struct loop* loop;
-  uv_loop_t uv;
-  unsigned given, i;
+  unsigned count;
+  struct attach* a[LARGE_CROWD];
+};
 
-  uvssh_config_init(&config);
-  CHECK_EQ(uv_loop_init(&uv), 0);
-  CHECK_EQ(uvssh__loop_get(&uv, &loop), 0);
-  for (i = 0; i < crowd; i++)
-    CHECK_EQ(uvssh__attach_new(loop, &config, &a[i]), 0);
-  for (i = stay; i < crowd; i++)
-    uvssh__attach_free(a[i]);
-  uvssh__loop_wake(loop);          /* as a listener would keep it going */
-  uv_run(&uv, UV_RUN_NOWAIT);
-  uv_run(&uv, UV_RUN_NOWAIT);
-  given = loop->given_back;
-  for (i = 0; i < stay; i++)
-    uvssh__attach_free(a[i]);
-  uvssh__loop_put(loop);
-  uv_run(&uv, UV_RUN_DEFAULT);
-  CHECK_EQ(uv_loop_close(&uv), 0);
+static struct crowd* crowd_new(void) {
+  struct crowd* c = calloc(1, sizeof(*c));
+
+  CHECK(c != NULL);
+  uvssh_config_init(&c->config);
+  CHECK_EQ(uv_loop_init(&c->uv), 0);
+  CHECK_EQ(uvssh__loop_get(&c->uv, &c->loop), 0);
+  return c;
+}
+
+/* How often that gave memory back. */
+static unsigned crowd_becomes(struct crowd* c, unsigned count) {
+  unsigned before = c->loop->given_back;
+
+  for (; c->count < count; c->count++)
+    CHECK_EQ(uvssh__attach_new(c->loop, &c->config, &c->a[c->count]), 0);
+  while (c->count > count)
+    uvssh__attach_free(c->a[--c->count]);
+  uvssh__loop_wake(c->loop);       /* as a listener would keep it going */
+  uv_run(&c->uv, UV_RUN_NOWAIT);
+  uv_run(&c->uv, UV_RUN_NOWAIT);
+  return c->loop->given_back - before;
+}
+
+static void crowd_free(struct crowd* c) {
+  while (c->count != 0)
+    uvssh__attach_free(c->a[--c->count]);
+  uvssh__loop_put(c->loop);
+  uv_run(&c->uv, UV_RUN_DEFAULT);
+  CHECK_EQ(uv_loop_close(&c->uv), 0);
+  free(c);
+}
+
+static unsigned given_back(unsigned crowd, unsigned stay) {
+  struct crowd* c = crowd_new();
+  unsigned given;
+
+  CHECK_EQ(crowd_becomes(c, crowd), 0);
+  given = crowd_becomes(c, stay);
+  crowd_free(c);
   return given;
 }
 
@@ -388,4 +465,34 @@ TEST(pace_memory_is_given_back) {
   CHECK_EQ(given_back(CROWD, CROWD / 64), 1);
   CHECK_EQ(given_back(CROWD, CROWD / 64 + 1), 0);
   CHECK_EQ(given_back(CROWD - 1, 0), 0);
+}
+
+/* While a large one leaves, whenever so many have; and behind the last. */
+TEST(pace_memory_is_given_back_in_pieces) {
+  struct crowd* c = crowd_new();
+  unsigned given = 0;
+  unsigned at;
+
+  CHECK_EQ(crowd_becomes(c, LARGE_CROWD), 0);
+  for (at = LARGE_CROWD - 1; at > PIECE; at -= 31) {
+    given += crowd_becomes(c, at);
+    CHECK(given <= (LARGE_CROWD - at) / PIECE);
+    CHECK(given >= (LARGE_CROWD - at) / (PIECE + 31));
+  }
+  CHECK_EQ(crowd_becomes(c, 0), 1);
+  CHECK_EQ(crowd_becomes(c, CROWD - 1), 0);
+  CHECK_EQ(crowd_becomes(c, 0), 0);
+  crowd_free(c);
+}
+
+/* Some leave and others come, for ever: no need. */
+TEST(pace_memory_is_kept_for_those_who_come) {
+  struct crowd* c = crowd_new();
+  unsigned i;
+
+  for (i = 0; i < 10; i++) {
+    CHECK_EQ(crowd_becomes(c, LARGE_CROWD), 0);
+    CHECK_EQ(crowd_becomes(c, LARGE_CROWD - PIECE + 1), 0);
+  }
+  crowd_free(c);
 }

@@ -251,7 +251,8 @@ enum {
   LATER = 1,                       /* ... or from the loop */
   WRITE_FAILS = 2,
   READ_FAILS = 4,
-  NAMED = 8
+  NAMED = 8,
+  CLOSE_HELD = 16                  /* that it is closed is for the test to say */
 };
 
 struct wire {
@@ -347,6 +348,8 @@ static void wire_close(uvssh_transport_t* t) {
     uv_close((uv_handle_t*) &w->idle, on_idle_closed);
     return;
   }
+  if (w->how & CLOSE_HELD)
+    return;
   deliver(w->other);
   w->gone = 1;
   uvssh_transport_closed(t);
@@ -391,6 +394,32 @@ static void wires_init(struct both* b, struct wire w[2], int how) {
     w[i].idle.data = &w[i];
     uv_idle_start(&w[i].idle, on_idle);
   }
+}
+
+/* Nor does on_close come from inside that call, however late it is. */
+TEST(transport_own_says_late_that_it_is_closed) {
+  struct both b;
+  struct wire w[2];
+  struct peer* p;
+  int i;
+
+  both_open(&b);
+  both_server(&b);
+  wires_init(&b, w, CLOSE_HELD);
+  p = both_serve(&b, &w[0].t);
+  echo_over(&b, &w[1].t);
+  uvssh_session_close(&p->session);
+  uvssh_session_close(&b.clients[0]->session);
+  while (!w[0].closed || !w[1].closed)
+    both_turn(&b, "close");
+  for (i = 0; i < 3; i++)
+    uv_run(&b.loop, UV_RUN_NOWAIT);
+  uvssh_transport_closed(&w[0].t);
+  uvssh_transport_closed(&w[1].t);
+  CHECK_EQ(p->closes, 0);
+  CHECK_EQ(b.clients[0]->closes, 0);
+  UNTIL(&b, p->closes == 1 && b.clients[0]->closes == 1);
+  both_close(&b);
 }
 
 /* No handle of libuv's is active in the first one. */

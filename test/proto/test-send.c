@@ -334,6 +334,48 @@ TEST(bar_16_replies_that_pile_up_pause_the_reading) {
   peer_end(p);
 }
 
+/* All that was asked is here, so nobody comes to remind us; and all replies
+ * that wait are in one block, so there is no other write that would. */
+TEST(what_waited_for_replies_to_leave_goes_on) {
+  struct peer* p = peer_new(PEER_CLIENT);
+  static const uint8_t data[20000];
+  unsigned i;
+
+  peer_open(p);
+  peer_reach_open(p);
+  p->side->hold = 1;
+  for (i = 0; i < 21; i++) {
+    wr_str(peer_message(p, MSG_PING), data, sizeof(data));
+    peer_send(p);
+    if (i == 0)
+      pipe_run(&p->app->pipe);
+  }
+  pipe_run(&p->app->pipe);
+  CHECK_EQ(uvssh__session_wants_input(&p->side->session), 0);
+  p->side->hold = 0;
+  peer_skip(p);
+  CHECK_EQ(p->heard[MSG_PONG], 21);
+  peer_end(p);
+}
+
+/* Nothing is left to do for it: the turn that wrote it was the last. */
+TEST(a_reply_that_has_left_costs_no_turn) {
+  struct peer* p = peer_new(PEER_CLIENT);
+  unsigned writes;
+
+  peer_open(p);
+  peer_reach_open(p);
+  pipe_run(&p->app->pipe);
+  writes = p->side->writes;
+  wr_cstr(peer_message(p, MSG_PING), "x");
+  peer_send(p);
+  while (p->side->writes == writes)
+    CHECK(pipe_step(&p->app->pipe));
+  CHECK_EQ(p->side->dirty, 0);
+  peer_alive(p);
+  peer_end(p);
+}
+
 TEST(lesson_89_unmatched_replies_cost_nothing) {
   static const uint8_t numbers[] = { 81, 82, 99, 100, 93, 193 };
   struct peer* p = peer_new(PEER_CLIENT);
