@@ -101,10 +101,13 @@ static void add_up(struct served* total, const struct served* s) {
   total->watch.exact = s->watch.exact;
   total->watch.turns += s->watch.turns;
   total->watch.most_ns = larger(total->watch.most_ns, s->watch.most_ns);
+  total->watch.most_cpu_ns = larger(total->watch.most_cpu_ns,
+                                    s->watch.most_cpu_ns);
   total->watch.most_reads_ns = larger(total->watch.most_reads_ns,
                                       s->watch.most_reads_ns);
   total->watch.most_turn_ns = larger(total->watch.most_turn_ns,
                                      s->watch.most_turn_ns);
+  callback_add(&total->watch.callbacks, &s->watch.callbacks);
 }
 
 int bench_loops(struct serve_options* options,

@@ -12,8 +12,7 @@ static uint64_t ticks_began;
 static uint64_t ns_began;
 static uint8_t hot[BARE_ROOM];
 
-/* The processor's cycle counter, or nanoseconds. */
-static uint64_t ticks(void) {
+uint64_t primitive_ticks(void) {
 #if defined(__x86_64__) || defined(__i386__)
   return __rdtsc();
 #elif defined(__aarch64__)
@@ -26,9 +25,9 @@ static uint64_t ticks(void) {
 }
 
 /* By what has passed since the start. */
-static double seconds(double n) {
+double primitive_seconds(double n) {
   double ns = (double) (uv_hrtime() - ns_began);
-  double all = (double) (ticks() - ticks_began);
+  double all = (double) (primitive_ticks() - ticks_began);
 
   return all <= 0 ? 0 : n * ns / all / 1e9;
 }
@@ -38,7 +37,7 @@ int primitive_init(void) {
   static const uint8_t iv[BARE_IV] = { 4, 5, 6 };
 
   ns_began = uv_hrtime();
-  ticks_began = ticks();
+  ticks_began = primitive_ticks();
   return bare_set_up(key, iv);
 }
 
@@ -64,28 +63,32 @@ static size_t packet_len(const struct bare* b, size_t data) {
 }
 
 /* One during which somebody else had the processor counts as an average one. */
+void primitive_note(struct primitive_time* t, uint64_t one, uint64_t all) {
+  uint64_t more = all - one;
+
+  if (t->least == 0 || one < t->least)
+    t->least = one;
+  if (one > 3 * t->least) {
+    one = t->count == 0 ? t->least : t->ticks / t->count;
+    more = more < one ? more : one;
+  }
+  t->spent += one + more;
+  t->ticks += one;
+  t->count++;
+}
+
 static void measure(struct primitive_sample* s) {
   size_t len = packet_len(s->bare, s->data);
   uint64_t t[3];
-  uint64_t one;
 
-  t[0] = ticks();
+  t[0] = primitive_ticks();
   s->bare->seal(hot, len);
-  t[1] = ticks();
+  t[1] = primitive_ticks();
   if (s->opening)
     s->bare->open(hot, len);
-  t[2] = ticks();
-  one = s->opening ? t[2] - t[1] : t[1] - t[0];
-  if (s->least == 0 || one < s->least)
-    s->least = one;
-  if (one > 3 * s->least) {
-    one = s->count == 0 ? s->least : s->ticks / s->count;
-    s->spent += s->opening ? 2 * one : one;
-  } else {
-    s->spent += t[2] - t[0];
-  }
-  s->ticks += one;
-  s->count++;
+  t[2] = primitive_ticks();
+  primitive_note(&s->time, s->opening ? t[2] - t[1] : t[1] - t[0],
+                 t[2] - t[0]);
 }
 
 void primitive_carried(struct primitive_sample* s, uint64_t bytes) {
@@ -97,13 +100,18 @@ void primitive_carried(struct primitive_sample* s, uint64_t bytes) {
     measure(s);
 }
 
-double primitive_per_gib(const struct primitive_sample* s) {
-  if (s->count == 0)
+double primitive_each(const struct primitive_time* t) {
+  if (t->count == 0)
     return 0;
-  return seconds((double) s->ticks) / (double) s->count * 1073741824.0 /
-         (double) s->data;
+  return primitive_seconds((double) t->ticks) / (double) t->count;
+}
+
+double primitive_per_gib(const struct primitive_sample* s) {
+  if (s->time.count == 0)
+    return 0;
+  return primitive_each(&s->time) * 1073741824.0 / (double) s->data;
 }
 
 double primitive_spent(const struct primitive_sample* s) {
-  return seconds((double) s->spent);
+  return primitive_seconds((double) s->time.spent);
 }

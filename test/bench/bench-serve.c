@@ -323,8 +323,11 @@ static int begin(struct run* run, const char* command) {
 static void on_request(uvssh_channel_t* channel,
                        const uvssh_channel_request_t* ask,
                        uvssh_reply_t reply) {
+  struct served* served = ((struct run*) channel->data)->served;
   int err = UV_EINVAL;
 
+  if (served->options->login_primitive)
+    login_proves(&served->login);
   if (ask->type == UVSSH_REQUEST_EXEC)
     err = begin(channel->data, ask->command);
   if (err < 0)
@@ -358,6 +361,8 @@ static void on_channel(uvssh_session_t* session,
   struct peer* peer = session->data;
   struct run* run;
 
+  if (peer->served->options->login_primitive)
+    login_agrees(&peer->served->login);
   run = ask->type == UVSSH_CHANNEL_SESSION ? calloc(1, sizeof(*run)) : NULL;
   if (run == NULL) {
     uvssh_reply_reject(reply);
@@ -406,6 +411,7 @@ static void on_connection(uvssh_server_t* server, int status) {
 
   if (peer == NULL)
     return;
+  login_primitive_begin(&s->login);
   peer->served = s;
   peer->session.data = peer;
   if (uvssh_server_accept(server, &peer->session, &handlers) != 0) {

@@ -5,7 +5,7 @@
 
 #include <uvssh.h>
 
-#include "bench-primitive.h"
+#include "bench-primitive-login.h"
 #include "bench-watch.h"
 
 enum { SERVED_KEYS = 64 };
@@ -15,6 +15,7 @@ struct serve_options {             /* the same for all loops; lent */
   uvssh_key_t* keys[SERVED_KEYS];  /* who may log in; none: anybody */
   unsigned key_count;
   size_t primitive;                /* bytes of data a packet; 0: not measured */
+  int login_primitive;             /* measured within logins */
   int exact;                       /* how the loop is watched */
   uint64_t window_most;            /* bytes; 0: windows do not grow */
   uvssh_loops_t* loops;            /* that share the port; NULL: only one */
@@ -36,6 +37,7 @@ struct served {
   uvssh_server_t server;
   const struct serve_options* options;
   struct serve_counts counts;
+  struct login_sample login;
   struct watch watch;
   uvssh_group_t relays;            /* the commands "relay" */
   size_t unchecked;                /* bytes to each of them since their queues */

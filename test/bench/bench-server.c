@@ -31,10 +31,14 @@ static const char usage[] =
     "  --primitive N  run the bare cipher now and then on N bytes of data, and\n"
     "                 print a line for each sink and source: CPU seconds per\n"
     "                 GiB of it, and of the whole\n"
+    "  --login-primitive  run the bare calls that a login needs in every 16th,\n"
+    "                 and print at the end what they cost, and a login\n"
     "  --window-most MIB  so far the window of a channel may grow; 32; 0: it\n"
     "                 stays at 2 MiB\n"
-    "  --held         measure exactly how long the loop is held; without it in\n"
-    "                 steps of 1 to 2 ms, and a system call a turn cheaper\n"
+    "  --held         measure exactly how long the loop is held, and on Linux how\n"
+    "                 long by each callback; without it in steps of 1 to 2 ms, a\n"
+    "                 system call a turn and two looks at the clock for each\n"
+    "                 callback cheaper\n"
     "  --loops N      so many loops, each in a thread of its own, share the\n"
     "                 port, and a line for each comes at the end; a relay reaches\n"
     "                 the channels of its own loop\n"
@@ -50,6 +54,44 @@ struct program {
 
 /* ---- counters ------------------------------------------------------------ */
 
+/* [calls, the longest's ms of processor, the longest by the clock], a kind. */
+static void print_callbacks(const struct callback_watch* w) {
+  const struct callback_most* most = w->most;
+  const char* comma = "";
+  unsigned i;
+
+  fprintf(stderr, "\"callbacks\": {");
+  for (i = 0; i < CALLBACKS; i++) {
+    if (most[i].calls == 0)
+      continue;
+    fprintf(stderr, "%s\"%s\": [%llu, %.3f, %.3f]", comma,
+            callback_name((enum callback_kind) i),
+            (unsigned long long) most[i].calls, (double) most[i].cpu_ns / 1e6,
+            (double) most[i].wall_ns / 1e6);
+    comma = ", ";
+  }
+  fprintf(stderr, "}");
+}
+
+static void print_longest_json(const struct callback_watch* w) {
+  enum callback_kind kind = callback_longest(w);
+
+  if (kind == CALLBACKS)
+    return;
+  fprintf(stderr, ", \"callback\": \"%s\", \"callback_ms\": %.3f, ",
+          callback_name(kind), (double) w->most[kind].cpu_ns / 1e6);
+  print_callbacks(w);
+}
+
+static void print_longest_text(const struct callback_watch* w) {
+  enum callback_kind kind = callback_longest(w);
+
+  if (kind != CALLBACKS)
+    fprintf(stderr, "bench-server: longest callback %.3f ms of processor "
+            "(%s)\n", (double) w->most[kind].cpu_ns / 1e6,
+            callback_name(kind));
+}
+
 static void print_json(const struct served* s, const uv_rusage_t* r) {
   const struct serve_counts* c = &s->counts;
 
@@ -60,7 +102,7 @@ static void print_json(const struct served* s, const uv_rusage_t* r) {
           "\"turns\": %llu, \"cpu_user_s\": %ld.%06ld, "
           "\"cpu_system_s\": %ld.%06ld, \"held_ms\": %.3f, "
           "\"held_reads_ms\": %.3f, \"held_turn_ms\": %.3f, "
-          "\"held_exact\": %s}\n",
+          "\"held_cpu_ms\": %.3f, \"held_exact\": %s",
           (unsigned long long) c->sessions, (unsigned long long) c->now,
           (unsigned long long) c->most, (unsigned long long) c->commands,
           (unsigned long long) c->messages, (unsigned long long) c->bytes_in,
@@ -70,7 +112,10 @@ static void print_json(const struct served* s, const uv_rusage_t* r) {
           (double) s->watch.most_ns / 1e6,
           (double) s->watch.most_reads_ns / 1e6,
           (double) s->watch.most_turn_ns / 1e6,
+          (double) s->watch.most_cpu_ns / 1e6,
           s->watch.exact ? "true" : "false");
+  print_longest_json(&s->watch.callbacks);
+  fprintf(stderr, "}\n");
 }
 
 static void print_text(const struct served* s, const uv_rusage_t* r) {
@@ -95,6 +140,7 @@ static void print_text(const struct served* s, const uv_rusage_t* r) {
           (double) s->watch.most_reads_ns / 1e6,
           (double) s->watch.most_turn_ns / 1e6,
           s->watch.exact ? "" : " (reads: up to 2 ms more; see --held)");
+  print_longest_text(&s->watch.callbacks);
 }
 
 static void print_counts(const struct program* p) {
@@ -106,9 +152,11 @@ static void print_counts(const struct program* p) {
     print_json(&p->served, &r);
   else
     print_text(&p->served, &r);
-  if (bare_failures() != 0)
-    fprintf(stderr, "bench-server: %d calls of the bare cipher failed; its "
-                    "times mean nothing\n", bare_failures());
+  if (p->serve.login_primitive)
+    login_primitive_print(&p->served.login, p->served.counts.sessions);
+  if (bare_failures() != 0 || login_primitive_failures() != 0)
+    fprintf(stderr, "bench-server: %d bare calls failed; their times mean "
+                    "nothing\n", bare_failures() + login_primitive_failures());
 }
 
 static void on_signal(uv_signal_t* handle, int signum) {
@@ -197,6 +245,8 @@ static int parse(struct program* p, int argc, char** argv) {
       p->serve.window_most = number(argv[++i], 2047, "--window-most") << 20;
     } else if (strcmp(argv[i], "--held") == 0) {
       p->serve.exact = 1;
+    } else if (strcmp(argv[i], "--login-primitive") == 0) {
+      p->serve.login_primitive = 1;
     } else if (strcmp(argv[i], "--json") == 0) {
       p->json = 1;
     } else if (strcmp(argv[i], "--primitive") == 0 && i + 1 < argc) {
@@ -210,8 +260,8 @@ static int parse(struct program* p, int argc, char** argv) {
       fail("no option %s, or it lacks its number; see --help", argv[i]);
     }
   }
-  if (p->loops != 0 && p->serve.primitive != 0)
-    fail("--primitive measures one transfer at a time, so not with --loops");
+  if (p->loops != 0 && (p->serve.primitive != 0 || p->serve.login_primitive))
+    fail("what a primitive costs is measured on one loop: not with --loops");
   if (argc - i < 2 || argc - i > 3) {
     fputs(usage, stderr);
     exit(2);
@@ -269,7 +319,8 @@ int main(int argc, char** argv) {
   unsigned i;
 
   raise_descriptors();
-  if (primitive_init() != 0)
+  if (primitive_init() != 0 ||
+      (p.serve.login_primitive && login_primitive_init() != 0))
     fail("libsodium does not start");
   err = p.loops != 0 ? serve_many(&p, port) : serve_one(&p, port);
   if (err != 0)

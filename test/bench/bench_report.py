@@ -11,7 +11,7 @@ import os
 import sys
 
 from bench_figures import (
-    SHORT, figure, json_lines, median, pick, span, usable)
+    SHORT, figure, json_lines, median, number, pick, span, usable)
 from bench_verdicts import verdicts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -98,6 +98,21 @@ def plain_table(records, title, keys, columns, **match):
         + [c for c, _ in columns], lines)
 
 
+def callback_table(records):
+    """The longest of each kind, in all runs."""
+    rows = {}
+    for r in pick(records, bench="server"):
+        for kind, (_, cpu, _) in r.get("callbacks", {}).items():
+            rows.setdefault(kind, []).append((cpu, r["held_in"]))
+    if not rows:
+        return []
+    return ["### Callbacks, each by itself", ""] + table(
+        ["callback", "longest, CPU ms", "in"],
+        [[kind, number(cpu), where]
+         for kind, (cpu, where) in sorted((k, max(v))
+                                          for k, v in rows.items())])
+
+
 def own_tables(records):
     us = (("server CPU us", "server_cpu_us"), ("client CPU us",
                                                "client_cpu_us"),
@@ -110,6 +125,7 @@ def own_tables(records):
                      ("the rest s/GiB", "rest_s_gib")), bench="transfer")
         + plain_table(records, "Logins", ("cpus", "in_flight"),
                       (("server CPU ms", "server_cpu_ms"),
+                       ("primitives in it ms", "primitive_ms"),
                        ("client CPU ms", "client_cpu_ms"),
                        ("a second", "rate"), ("p50 ms", "p50_ms"),
                        ("p99 ms", "p99_ms"), ("failed", "failed"),
@@ -132,10 +148,13 @@ def own_tables(records):
         + plain_table(records, "A round trip of 100 ms", ("way", "window"),
                       (("MiB/s", "mib_s"),), bench="far")
         + plain_table(records, "How long the loop was held", ("held_in",),
-                      (("whole turn ms", "held_ms"),
+                      (("longest callback, CPU ms", "callback_ms"),
+                       ("whole turn, CPU ms", "held_cpu_ms"),
+                       ("whole turn ms", "held_ms"),
                        ("its reads ms", "held_reads_ms"),
                        ("behind them ms", "held_turn_ms")), bench="server",
-                      held_exact=True))
+                      held_exact=True)
+        + callback_table(records))
 
 
 def limit_tables(records):

@@ -110,10 +110,20 @@ class Bench:
             steps.add("ours: " + " ".join(words)
                       + (", on one processor" if "cpus" in more else ""),
                       seconds, lambda: client(words, **more))
+        def logins(count, flight):
+            """The server takes the primitives off what it has used."""
+            with Server(self, "--login-primitive") as s:
+                lines = s.client("login", "--count", str(count),
+                                 "--in-flight", str(flight))
+            own = pick(s.told, bench="logins")
+            if not own:
+                raise Broken("bench-server measured no login")
+            self.keep("ours", rep, [{**r, **own[0]} for r in lines])
+
         few = 10 if quick else 1
         for count, flight in ((2000, 1), (4000, 8), (4000, 32), (4000, 256)):
-            add(["login", "--count", str(count // few), "--in-flight",
-                 str(flight)], 1 + 2 / few)
+            steps.add(f"ours: login, {flight} in flight", 1 + 2 / few,
+                      lambda x=(count // few, flight): logins(*x))
         add(["login", "--count", str(2000 // few)], 1 + 2 / few, cpus="0")
         add(["login", "--count", str(max(4000 // few, 1000)), "--in-flight",
              "256", "--echo"], 2, held=["--held"])
@@ -125,10 +135,44 @@ class Bench:
         add(["relay", "--lines", "500"], 1)
         add(["relay", "--lines", "50" if quick else "250", "--rate", "50"],
             1 if quick else 5)
+        self.held(steps, rep)
         self.memory(steps, rep)
         self.loops(steps, rep)
         steps.add("ours: a round trip of 100 ms",
                   12 if quick else 22, lambda: self.far(rep))
+
+    def held(self, steps, rep):
+        """How long each callback takes, where a look at the clock for each
+        would spoil the figures, or which are for that alone."""
+        few = 10 if self.a.quick else 1
+        size = f"{1024 // few}M"
+
+        def run(words):
+            with Server(self, "--held") as s:
+                s.client(*words)
+            self.keep("ours", rep,
+                      [dict(r, held_in=" ".join(words)) for r in s.told])
+        for words in (
+                ["up", "--connections", "6", "--bytes", size],
+                ["down", "--connections", "6", "--bytes", size],
+                ["up", "--connections", "64", "--bytes", size],
+                ["down", "--connections", "64", "--bytes", size],
+                ["down", "-c", "aes256-ctr", "--bytes", f"{256 // few}M"],
+                ["login", "--count", str(2000 // few), "--in-flight", "32"],
+                ["echo", "--connections", "32", "--count", str(2000 // few)],
+                ["echo", "--connections", "32", "--count", str(5000 // few),
+                 "--in-flight", "50"],
+                ["relay", "--lines", str(2000 // few)],
+                ["relay", "--lines", "50", "--rate", "50"]):
+            steps.add("ours: held: " + " ".join(words), 1 + 1 / few,
+                      lambda words=words: run(words))
+        for silence in ("silent", "ident") if rep == 0 else ():
+            count = self.most_idle() // few
+            steps.add(f"ours: held: {count} that do not log in ({silence})",
+                      1 + count / 4000,
+                      lambda silence=silence, count=count:
+                      run(["idle", "--no-login", silence, "--count",
+                           str(count), "--sources", "16", "--seconds", "1"]))
 
     def loops(self, steps, rep):
         """One loop and two, under two clients at the same time: what a thing
@@ -247,6 +291,27 @@ class Bench:
                              str(count), "--seconds", "2")
         self.keep("ours", rep, lines)
 
+    def echo_share(self, rep):
+        """What an echo of the peers' row costs the kernel: once more under the
+        same driver, so that as many packets come, as far apart. The server
+        makes one read and one send for a message, which is the least. It is
+        the whole life of a server that does nothing else; the logins are a
+        hundredth of it."""
+        count = "400" if self.a.quick else "4000"
+        with Server(self) as s:
+            n = json_lines(alone(
+                [os.path.join(self.a.peers_build, "sshdrive"), "echo", "-addr",
+                 f"127.0.0.1:{s.port}", "-key", self.user_key, "-size", "100",
+                 "-n", count, "-c", "32"]))
+        whole = pick(s.told, bench="server")
+        if not n or not whole:
+            raise Broken("sshdrive or bench-server said nothing")
+        user, system = (whole[0][f"cpu_{part}_s"] * 1e6 / n[0]["n"]
+                        for part in ("user", "system"))
+        self.keep("peers", rep, [{"bench": "echo-share", "connections": 32,
+                                  "cpu_us": user + system,
+                                  "kernel_us": system}])
+
     def peers(self, steps, rep):
         a = self.a
         quick = a.quick
@@ -300,6 +365,9 @@ class Bench:
                 ("idle", (8 if quick else 12) * each)):
             steps.add(f"peers: {words}, {each} servers", seconds,
                       lambda words=words: run(words))
+            if words == "echo":          # in the same minute
+                steps.add("peers: echo, the kernel's share", 1 if quick else 4,
+                          lambda: self.echo_share(rep))
         for words, seconds in (("hs", (4 if quick else 11) * each),
                                ("echo", 3 * each)):
             steps.add(f"peers: {words} on one processor", seconds,

@@ -331,6 +331,18 @@ def wrong(server, words, user, word):
             report.failed(f"\"{word}\" is not in: {done.stderr}")
 
 
+def logins_with_their_primitives(folder):
+    """Every 16th login is measured; never how long it took."""
+    server = Server(folder, options=["--login-primitive", "--json"])
+    right(server.asked("login --count 64 --in-flight 8"))
+    found = [json.loads(line) for line in server.stop().splitlines()]
+    found = [r for r in found if r["bench"] == "logins"]
+    if len(found) != 1 or found[0]["logins"] != 64 or found[0]["timed"] != 4:
+        report.failed(f"64 logins, every 16th timed: {found}")
+    elif found[0]["primitive_ms"] <= 0 or found[0]["server_cpu_ms"] <= 0:
+        report.failed(f"nothing was measured: {found[0]}")
+
+
 def several_loops(folder):
     """All of them serve, and each says what it did; the sum is the sum."""
     server = Server(folder, options=["--loops", "2", "--json"])
@@ -347,6 +359,30 @@ def several_loops(folder):
     if whole[0]["sessions"] < 42 or whole[0]["bytes_in"] != 3 << 20 or \
             LINUX and 0 in [r["sessions"] for r in loops]:
         report.failed(str(lines))
+
+
+def held(folder, *options):
+    """Each callback is seen, and only where that is asked for."""
+    for more in (["--held"], []):
+        server = Server(folder, options=[*options, *more, "--json"])
+        right(server.asked("login --count 40"))
+        right(server.asked("down --bytes 5M"))
+        whole = [json.loads(line) for line in server.stop().splitlines()][-1]
+        seen = whole.get("callbacks", {})
+        if not more or not LINUX:
+            if seen or "callback_ms" in whole:
+                report.failed(str(whole))
+            continue
+        if seen.get("connection", [0])[0] != 41 or \
+                seen.get("close", [0])[0] < 80 or \
+                not {"alloc", "check", "prepare", "read"} <= set(seen) or \
+                seen["read"][0] > seen["alloc"][0]:
+            report.failed(str(whole))
+        longest = max(seen, key=lambda kind: seen[kind][1])
+        if seen[whole["callback"]][1] != seen[longest][1] or \
+                not 0 < whole["callback_ms"] == seen[longest][1] <= \
+                whole["held_cpu_ms"] + 0.1:
+            report.failed(str(whole))
 
 
 def help_text():
@@ -381,6 +417,10 @@ def main():
                        word)
         broken.process.kill()
         report.run("several loops", several_loops, folder)
+        report.run("logins with their primitives",
+                   logins_with_their_primitives, folder)
+        report.run("held", held, folder)
+        report.run("held, several loops", held, folder, "--loops", "2")
         report.run("help", help_text)
         for words, word in MISUSE:
             report.run(f"misuse {words or 'nothing'}", misuse, words, word)

@@ -133,6 +133,50 @@ def the_floor_of_bulk():
     rows = [v for v in verdicts(records, {})
             if v.against.startswith("primitive +")]
     equal([v.ok for v in rows if v.part == "a"], [True, False])
+    records += bulk_of([1.2], [1.25])
+    equal(row_of(records, "up, server CPU, beside the best").word(),
+          "**missed** by 12.9 %; the floor is at 0.800 x")
+
+
+def the_floor_of_a_login():
+    """What its primitives took in the same run, not elsewhere."""
+    records = [
+        {"set": "ours", "workload": "login", "in_flight": 8, "rep": rep,
+         "server_cpu_ms": whole, "primitive_ms": 0.2}
+        for rep, whole in ((0, 0.3), (1, 0.34), (2, 0.4))]
+    records.append({"set": "micro", "what": "login, server's side", "rep": 0,
+                    "bare_us": 1.0})
+    row = row_of(records, "login, 8 in flight, server CPU, beside the floor")
+    equal((row.word(), row.ratio), ("met", "1.70 (1.50-2.00)"))
+    row = row_of(records[2:], "login, 8 in flight, server CPU, beside the floor")
+    equal(row.ok, False)
+
+
+def the_floor_of_an_echo():
+    """The quicker of libsodium's calls; and where the floor itself stands
+    beside the best."""
+    records = [dict({"set": "micro", "bench": "micro-seal", "rep": 0,
+                     "cipher": "chacha20-poly1305"}, what=what, bytes=size,
+                    ns=ns)
+               for what, size, ns in (
+                   ("bare open", 20, 400), ("cipher open", 20, 500),
+                   ("bare open", 100, 700), ("cipher open", 100, 500),
+                   ("bare seal", 100, 700), ("cipher seal", 100, 600))]
+    records += [{"set": "peers", "rep": 0, "bench": "echo-share",
+                 "cpu_us": 8.0, "kernel_us": 5.5},
+                peer("uvssh", 0, 8.0, "echo", "server_cpu_us", size=100, c=32),
+                peer("go", 0, 10.0, "echo", "server_cpu_us", size=100, c=32)]
+    what = "echo, 32 connections, server CPU"
+    row = row_of(records, f"{what}, beside the floor")
+    equal((row.word(), row.ratio), ("met", "1.14"))
+    row = row_of(records, what)
+    equal(row.word(), "**missed** by 23.1 %; the floor is at 0.700 x")
+    records[-3]["cpu_us"] = 9.0
+    equal(row_of(records, f"{what}, beside the floor").ok, False)
+    records.pop(0)
+    records.pop(0)
+    equal(row_of(records, f"{what}, beside the floor").ok, None)
+    equal(row_of(records, what).word(), "**missed** by 23.1 %")
 
 
 def one_failed_login_is_seen():
@@ -159,13 +203,21 @@ def idle_counts():
     equal(row_of(records, "idle sessions in one process").ok, None)
 
 
-def only_exact_holds_count():
-    records = [{"set": "ours", "bench": "server", "held_exact": exact,
-                "held_ms": ms, "held_in": "x"}
-               for exact, ms in ((True, 2.0), (True, 4.5), (False, 99.0))]
-    equal(row_of(records, "loop was held").ok, True)
-    records[0]["held_ms"] = 5.5
-    equal(row_of(records, "loop was held").ok, False)
+def the_longest_callback_counts():
+    """Not the turn, which is longer; where none was timed there is no word."""
+    records = [{"set": "ours", "bench": "server", "held_exact": True,
+                "held_ms": 99.0, "callback": "read", "callback_ms": ms,
+                "callbacks": {"read": [7, ms, 9.0]}, "held_in": where}
+               for ms, where in ((2.0, "x"), (4.5, "y"))]
+    row = row_of(records, "held the loop")
+    equal((row.ok, "(read, in: y)" in row.what), (True, True))
+    equal(b.callback_table(records)[4:], ["| read | 4.50 | y |", ""])
+    records[0]["callback_ms"] = 5.5
+    equal(row_of(records, "held the loop").ok, False)
+    plain = [{"set": "ours", "bench": "server", "held_exact": False,
+              "held_ms": 99.0}]
+    equal(row_of(plain, "held the loop").ok, None)
+    equal(b.callback_table(plain), [])
 
 
 def loops_cost_the_same_and_are_busy():
@@ -235,8 +287,9 @@ for rule in (lines_among_words, figures_by_repetition,
              the_best_is_somebody_else, failures_do_not_count,
              absent_ones_by_ratio, the_file_of_absent_ones,
              verdicts_of_a_ratio, a_better_absent_one_counts,
-             the_floor_of_bulk, one_failed_login_is_seen, idle_counts,
-             only_exact_holds_count, loops_cost_the_same_and_are_busy,
+             the_floor_of_bulk, the_floor_of_a_login, the_floor_of_an_echo,
+             one_failed_login_is_seen, idle_counts,
+             the_longest_callback_counts, loops_cost_the_same_and_are_busy,
              one_of_two_ways_is_enough,
              a_far_way, a_whole_report, nothing_was_measured):
     report.run(rule.__name__, rule)
