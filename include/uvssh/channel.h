@@ -98,7 +98,8 @@ typedef void (*uvssh_read_cb)(uvssh_channel_t* channel,
  * handlers  copied
  * cb        once; 0; UVSSH_EOPEN (result: UVSSH_OPEN_*, text); UV_ECANCELED
  *           closed meanwhile; what ended the session
- * return    0; UV_EINVAL, also for what this role does not ask; UV_EBUSY in
+ * return    0; UV_EINVAL, also for what this role does not ask; UV_EPERM a
+ *           session, behind uvssh_client_no_more_sessions(); UV_EBUSY in
  *           use; UV_ENOTCONN not logged in;
  *           UVSSH_ELIMIT too many channels; UV_ENOBUFS too much waits to
  *           leave; UV_ENOMEM, also when session_bytes leave no window

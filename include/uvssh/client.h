@@ -72,7 +72,9 @@ typedef struct {                   /* connect, host key, and login in one */
  * All of the way to a session that is logged in.
  *
  * Host key: what `hosts` knows is accepted, what it has revoked is refused;
- * otherwise on_hostkey is asked, with the verdict. Login: "none" is asked to
+ * otherwise on_hostkey is asked, with the verdict. The types of keys that
+ * `hosts` has of this host are asked for first, unless
+ * config.hostkey_algorithms gives an order. Login: "none" is asked to
  * learn the methods, then the keys, the files, the password, each as far as the
  * server goes on with its method. A failed login ends the session: cb, then
  * on_close.
@@ -120,6 +122,19 @@ UVSSH_EXTERN int uvssh_auth_publickey(uvssh_req_t* req,
                                       const char* user,
                                       uvssh_key_t* key,
                                       uvssh_req_cb cb);
+
+/**
+ * The server shall open no session channel any more: nobody who gets hold of
+ * this connection later can start a program through it.
+ *
+ * For no-more-sessions@openssh.com; other servers overlook it. From here on
+ * uvssh_channel_open() of a session is UV_EPERM.
+ *
+ * return  0, also the second time; UV_ENOTCONN not logged in; UV_EINVAL a
+ *         server's session; UV_ENOBUFS too much waits to leave
+ * thread  loop      inside callbacks: yes      since 0.1
+ */
+UVSSH_EXTERN int uvssh_client_no_more_sessions(uvssh_session_t* session);
 
 #ifdef __cplusplus
 }

@@ -28,13 +28,37 @@ typedef void (*uvssh_log_cb)(void* arg,
                              const uvssh_session_t* session,
                              const char* text);
 
+typedef struct uvssh_packet_s {    /* one packet, as it is when unsealed */
+  int outgoing;                    /* 1: ours */
+  unsigned number;                 /* of the message, RFC 4250 section 4.1 */
+  const char* name;                /* "CHANNEL_DATA"; static; "message": one */
+                                   /* that has none */
+  uint32_t sequence;
+  size_t size;                     /* of the message; 0: of a login, which is */
+                                   /* told only where trace_payload is set */
+  const uint8_t* payload;          /* shown; NULL where it is not */
+} uvssh_packet_t;
+
+/* Comes for each packet, in any call of yours. It must not call the library. */
+typedef void (*uvssh_trace_cb)(void* arg,
+                               const uvssh_session_t* session,
+                               const uvssh_packet_t* packet);
+
+/* line: one of a key log file, without its end. Whoever has it reads all of the
+ * session: shown, and wiped afterwards. It must not call the library. */
+typedef void (*uvssh_keylog_cb)(void* arg,
+                                const uvssh_session_t* session,
+                                const char* line);
+
 /* Copied where it is given, its strings too. Start from uvssh_config_init().
  * Times in milliseconds, 0: never, unless a comment says otherwise. */
 typedef struct {
   /* fixed when a server or session begins */
   const char* software;            /* after "SSH-2.0-"; "uvssh_0.1.0" */
   const char* banner;              /* server, before login; NULL: none */
-  const char* kex;                 /* comma lists, best first; NULL: default */
+  const char* kex;                 /* comma lists, best first, or "+a", "-a", */
+                                   /* "^a" as uvssh_config_check() tells; */
+                                   /* NULL: default */
   const char* hostkey_algorithms;
   const char* ciphers;
   const char* macs;
@@ -66,6 +90,13 @@ typedef struct {
   uvssh_log_level log_level;       /* UVSSH_LOG_ERROR */
   uvssh_log_cb log;                /* NULL: no log */
   void* log_arg;                   /* shown to log; lent */
+  uvssh_trace_cb trace;            /* each packet; NULL: nobody is told */
+  void* trace_arg;                 /* shown to trace; lent */
+  int trace_payload;               /* with its bytes, passwords too; 0 */
+  uvssh_keylog_cb keylog;          /* the secret of each key exchange, for */
+                                   /* programs that read recorded sessions; */
+                                   /* NULL: nobody is told */
+  void* keylog_arg;                /* shown to keylog; lent */
   /* from here on also uvssh_session_configure() */
   unsigned auth_methods;           /* server: those on_auth is asked about; */
                                    /* UVSSH_AUTH_PUBLICKEY */
@@ -114,6 +145,22 @@ typedef struct {
  * thread  any      inside callbacks: yes      since 0.1
  */
 UVSSH_EXTERN void uvssh_config_init(uvssh_config_t* config);
+
+/**
+ * Can this be? Every function that takes a config asks the same, and logs the
+ * text as an error where the answer is no.
+ *
+ * Lists of algorithms are as in ssh_config(5): "a,b"; "+a,b" behind the default
+ * list; "^a,b" in front of it; "-a,b*" the default list without these. Only
+ * behind '-' may stand wildcards, * and ?.
+ *
+ * error   out, only where it is not 0: the field, what is wrong, and what could
+ *         be; NULL: do not say
+ * return  0; UV_EINVAL a server or a client could not take it
+ * thread  any      inside callbacks: yes      since 0.1
+ */
+UVSSH_EXTERN int uvssh_config_check(const uvssh_config_t* config,
+                                    uvssh_text_error_t* error);
 
 /**
  * How far all windows of the process may grow together; 256 MiB.

@@ -30,7 +30,8 @@ extern "C" {
   XX(ELIMIT,      -5016, "configured limit reached")                          \
   XX(ECRYPTO,     -5017, "crypto backend failed")                             \
   XX(ENOBANNER,   -5018, "peer closed before it said who it is")              \
-  XX(ESERVICE,    -5019, "no such service")
+  XX(ESERVICE,    -5019, "no such service")                                   \
+  XX(ECOMPRESSION, -5020, "malformed compressed data")
 
 enum {
 #define XX(name, value, text) UVSSH_##name = value,

@@ -13,16 +13,24 @@ extern "C" {
 #endif
 
 typedef enum {
-  UVSSH_KEY_ED25519 = 1
+  UVSSH_KEY_ED25519 = 1,           /* ssh-ed25519; bits: 256 */
+  UVSSH_KEY_ECDSA,                 /* ecdsa-sha2-nistp*; bits: 256, 384, 521 */
+  UVSSH_KEY_RSA                    /* ssh-rsa, signs with rsa-sha2-*; bits: */
+                                   /* 3072, or an even number from 2048 to */
+                                   /* 8192 */
 } uvssh_key_type;
 
 /**
  * Make a new key pair.
  *
+ * RSA takes seconds: in a loop's program call it before uv_run() or in
+ * uv_queue_work().
+ *
  * key     out; one reference, yours; untouched on failure
- * bits    0 for the type's own size; Ed25519 takes only 0 and 256
+ * bits    0 for the first size that the type names
  * return  0; UV_EINVAL; UV_ENOMEM; UVSSH_ECRYPTO
- * thread  any      inside callbacks: yes      RFC 8709      since 0.1
+ * thread  any      inside callbacks: yes
+ *         RFC 8709, RFC 5656, RFC 8332      since 0.1
  */
 UVSSH_EXTERN int uvssh_key_generate(uvssh_key_t** key,
                                     uvssh_key_type type,
@@ -78,9 +86,9 @@ UVSSH_EXTERN int uvssh_key_parse(uvssh_key_t** key,
                                  size_t len,
                                  const char* passphrase);
 
-/* Sign these bytes with this algorithm ("ssh-ed25519"), now or later: answer
- * with uvssh_reply_signature() or uvssh_reply_reject(). On the loop's thread;
- * data is shown. */
+/* Sign these bytes with this algorithm ("ssh-ed25519", "rsa-sha2-512"), now or
+ * later: answer with uvssh_reply_signature() or uvssh_reply_reject(). On the
+ * loop's thread; data is shown. */
 typedef void (*uvssh_sign_cb)(void* arg,
                               const char* algorithm,
                               const uv_buf_t* data,
@@ -113,7 +121,8 @@ UVSSH_EXTERN int uvssh_key_has_secret(const uvssh_key_t* key);
 /** 1 when the public halves are the same. Any thread; NULL equals nothing. */
 UVSSH_EXTERN int uvssh_key_equal(const uvssh_key_t* a, const uvssh_key_t* b);
 
-/** The type's name, "ssh-ed25519": static text. Any thread. */
+/** The type's name as its blob has it, "ssh-ed25519", "ecdsa-sha2-nistp256",
+ * "ssh-rsa": static text. Any thread. */
 UVSSH_EXTERN const char* uvssh_key_name(const uvssh_key_t* key);
 
 /**

@@ -59,6 +59,29 @@ UVSSH_EXTERN int uvssh_known_hosts_add(uvssh_known_hosts_t* hosts,
                                        int port,
                                        const uvssh_key_t* key);
 
+/**
+ * A host has these keys from now on, and no others: those that are missing are
+ * added, and lines of this host with other keys are taken out. What on_hostkeys
+ * tells is meant for this.
+ *
+ * Only where one of the keys stands there already, and only lines that name
+ * this host alone and have no marker are changed: where others match it too,
+ * nothing is. Lines that cannot be read stay. The file is read again, and a new
+ * one, mode 0600, takes its place at once; what is added just then is lost.
+ * Blocks on the disk.
+ *
+ * keys    1..64
+ * return  0, also when nothing had to change; UV_ENOENT none of the keys is
+ *         known; UV_EPERM lines of it are made by hand; UV_EINVAL; UV_EACCES,
+ *         ...: all is as it was; UV_ENOMEM
+ * thread  any, one at a time      inside callbacks: no, it blocks   since 0.1
+ */
+UVSSH_EXTERN int uvssh_known_hosts_update(uvssh_known_hosts_t* hosts,
+                                          const char* host,
+                                          int port,
+                                          uvssh_key_t* const* keys,
+                                          unsigned count);
+
 /** NULL is fine. */
 UVSSH_EXTERN void uvssh_known_hosts_free(uvssh_known_hosts_t* hosts);
 

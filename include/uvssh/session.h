@@ -18,6 +18,7 @@ enum {                             /* RFC 4253 section 11.1, the useful ones */
   UVSSH_DISCONNECT_PROTOCOL_ERROR = 2,
   UVSSH_DISCONNECT_KEY_EXCHANGE_FAILED = 3,
   UVSSH_DISCONNECT_MAC_ERROR = 5,
+  UVSSH_DISCONNECT_COMPRESSION_ERROR = 6,
   UVSSH_DISCONNECT_SERVICE_NOT_AVAILABLE = 7,
   UVSSH_DISCONNECT_VERSION_NOT_SUPPORTED = 8,
   UVSSH_DISCONNECT_HOST_KEY_NOT_VERIFIABLE = 9,
@@ -40,7 +41,8 @@ typedef struct {                   /* how a session ended */
   uvssh_phase phase;               /* how far it had come */
   int by_peer;
   unsigned reason;                 /* UVSSH_DISCONNECT_*; 0: none was sent */
-  const char* text;                /* escaped; "" for none */
+  const char* text;                /* escaped; what the peer said, or what */
+                                   /* could not be agreed on; "" for none */
 } uvssh_end_t;
 
 typedef enum {
@@ -128,6 +130,12 @@ typedef struct {
   void (*on_request)(uvssh_session_t* session,
                      const uvssh_session_request_t* ask,
                      uvssh_reply_t reply);
+  /* Client: all keys of the server, its present one among them, each of which
+   * it has proven to be its own; once, and only if it tells them. So that a new
+   * key can be noted before the old one goes. Shown: uvssh_key_ref() keeps. */
+  void (*on_hostkeys)(uvssh_session_t* session,
+                      uvssh_key_t* const* keys,
+                      unsigned count);
   void (*on_close)(uvssh_session_t* session, const uvssh_end_t* end);
 } uvssh_session_handlers_t;
 
@@ -147,11 +155,17 @@ typedef struct {                   /* what was agreed, and what it carried; */
   const char* cipher_out;
   const char* mac_in;              /* "" with an AEAD cipher */
   const char* mac_out;
+  const char* compression_in;      /* "none", too; the delayed kind begins */
+  const char* compression_out;     /* at login */
   int strict;
+  int post_quantum;                /* what is recorded today stays secret, */
+                                   /* whatever computers are built */
   unsigned auth_method;            /* UVSSH_AUTH_* that logged in; 0 before */
   int auth_trivial;                /* client: the server let us in without a */
                                    /* password or a signature */
   uint64_t bytes_in, bytes_out, packets_in, packets_out, rekeys;
+  int64_t rtt_ms;                  /* from the last ping or keepalive to its */
+                                   /* answer; -1: there was none */
 } uvssh_session_info_t;
 
 /**
@@ -175,7 +189,8 @@ UVSSH_EXTERN int uvssh_session_init(uv_loop_t* loop,
 /**
  * New limits, times and methods for this session only, from now on.
  *
- * Algorithms, software, banner, the log and the preauth_total family stay.
+ * Algorithms, software, banner, log, trace, key log and the preauth_total
+ * family stay.
  *
  * config  copied
  * return  0; UV_EINVAL; UV_ENOTCONN
@@ -207,6 +222,24 @@ UVSSH_EXTERN int uvssh_session_request(uvssh_req_t* req,
                                        uvssh_session_t* session,
                                        const uvssh_session_request_t* what,
                                        uvssh_req_cb cb);
+
+/**
+ * Ask the peer whether it is there, and see how long that takes.
+ *
+ * By ping@openssh.com, or, where the peer has not offered that, by a
+ * keepalive@openssh.com, whose every answer is one. How long it took is in
+ * req->result, in milliseconds, and in uvssh_session_info(). It has no time
+ * limit of its own: config.keepalive_ms ends a session whose peer is gone.
+ *
+ * req     lent until cb
+ * cb      once; 0 answered, or what ended the session
+ * return  0; UV_EINVAL; UV_ENOTCONN not logged in; UV_ENOBUFS too many are
+ *         unanswered (64, with other requests), or wait to leave
+ * thread  loop      inside callbacks: yes      since 0.1
+ */
+UVSSH_EXTERN int uvssh_session_ping(uvssh_req_t* req,
+                                    uvssh_session_t* session,
+                                    uvssh_req_cb cb);
 
 /**
  * Exchange keys again, now. Data waits meanwhile and goes on afterwards.

@@ -37,7 +37,7 @@ typedef struct {
 } uvssh_reply_t;
 
 /* result: with UVSSH_EOPEN an UVSSH_OPEN_*; with EAUTH and EPARTIAL the
- * UVSSH_AUTH_* that can continue. */
+ * UVSSH_AUTH_* that can continue; of a ping the milliseconds that it took. */
 typedef void (*uvssh_req_cb)(uvssh_req_t* req, int status);
 
 struct uvssh_req_s {               /* yours again in its callback */
@@ -48,6 +48,11 @@ struct uvssh_req_s {               /* yours again in its callback */
   const char* text;                /* the same; what the peer said, escaped */
   void* reserved[12];
 };
+
+typedef struct {                   /* what is wrong in what a person wrote */
+  unsigned line;                   /* where; 0: it has no lines */
+  char text[1000];                 /* one line, escaped, without its end */
+} uvssh_text_error_t;
 
 #ifdef __cplusplus
 }

@@ -62,11 +62,12 @@ void uvssh__auth_free(struct auth* auth) {
   auth->key = NULL;
 }
 
-void uvssh__auth_succeed(struct auth* auth) {
+int uvssh__auth_succeed(struct auth* auth) {
   auth->phase = A_DONE;
   auth->desk->logged_in = 1;
   login_free(auth);
   desk_wake(auth->desk);
+  return uvssh__compression_login(auth->transport);
 }
 
 void uvssh__auth_end(struct auth* auth, int status) {

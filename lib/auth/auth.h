@@ -4,7 +4,8 @@
  *   auth_server.c   requests, verdicts, refusals at a constant time, counts
  *   auth_methods.c  the server's table of methods: one row each
  *   auth_client.c   the other side
- *   auth_pubkey.c   the signed blob, both sides (RFC 4252 section 7)
+ *   auth_pubkey.c   the signed blob, both sides (RFC 4252 section 7), bound
+ *                   to the server's key or not
  *
  * It never says yes where the user has not, and keeps nothing of one user
  * name for another.
@@ -14,6 +15,8 @@
 
 #include "transport/transport.h"
 #include "uvssh/client.h"
+
+#define AUTH_HOSTBOUND "publickey-hostbound-v00@openssh.com"
 
 enum auth_phase {
   A_SERVICE,                       /* no service yet */
@@ -30,6 +33,7 @@ struct attempt {                   /* server: what is being judged */
   int free_of_charge;              /* the first "none" */
   uvssh_key_t* key;
   int proven;
+  int hostbound;                   /* the server's key is signed, too */
   const struct sign_alg* sign;
 };
 
@@ -43,6 +47,7 @@ struct login {
   int none_seen;
   int change_asked;                /* this user was told to change */
   int banner_sent;
+  int informed;                    /* EXT_INFO behind the first request */
   uint64_t asked_at;
   uint64_t refuse_at;              /* 0: no refusal waits */
   struct attempt attempt;
@@ -114,8 +119,8 @@ struct buf* uvssh__auth_request(struct auth* auth, const char* method);
 void uvssh__auth_client_none(struct auth* auth);
 void uvssh__auth_client_password(struct auth* auth, const char* password);
 void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key);
-/* Logged in: phase, flags, and what is needed no more. */
-void uvssh__auth_succeed(struct auth* auth);
+/* Logged in: phase, flags, and what is needed no more; compression begins. */
+int uvssh__auth_succeed(struct auth* auth) MUST_CHECK;
 
 /* ---- auth_methods.c ------------------------------------------------------ */
 
@@ -135,6 +140,7 @@ unsigned uvssh__auth_methods_of(str_t list);
 /* ---- auth_pubkey.c ------------------------------------------------------- */
 
 int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) MUST_CHECK;
+int uvssh__auth_hostbound_read(struct auth* auth, rd_t* m) MUST_CHECK;
 /* Client: would this key do? And, when it would, the signature. */
 void uvssh__auth_publickey_ask(struct auth* auth);
 int uvssh__auth_publickey_sign(struct auth* auth) MUST_CHECK;

@@ -96,8 +96,7 @@ int uvssh__on_userauth_success(struct auth* auth, rd_t* m) {
   if (auth->phase == A_SIGNED)
     auth->key = uvssh_key_ref(l->key);
   uvssh__auth_client_done(auth, 0, 0);
-  uvssh__auth_succeed(auth);
-  return 0;
+  return uvssh__auth_succeed(auth);
 }
 
 int uvssh__on_userauth_banner(struct auth* auth, rd_t* m) {
@@ -255,9 +254,8 @@ void uvssh__auth_client_password(struct auth* auth, const char* password) {
 void uvssh__auth_client_publickey(struct auth* auth, uvssh_key_t* key) {
   struct login* l = auth->login;
 
-  l->sign = uvssh__sign_find(str_of(uvssh_key_name(key)));
-  if (l->sign == NULL ||
-      !uvssh__sig_alg_allowed(auth->transport, l->sign->name)) {
+  l->sign = uvssh__sign_for(auth->transport, key);
+  if (l->sign == NULL) {
     uvssh__auth_client_done(auth, UVSSH_EAUTH, l->methods);
     return;
   }

@@ -47,15 +47,18 @@ static int read_password(struct auth* auth, rd_t* m) {
   return err;
 }
 
-/* In the order in which they are told to the client. */
+/* In the order in which they are told to the client; a second name of a method
+ * is not told, for EXT_INFO tells of it. */
 static const struct {
   const char* name;
   unsigned method;
   int (*read)(struct auth* auth, rd_t* m);
+  int is_second_name;
 } methods[] = {
-  { "publickey", UVSSH_AUTH_PUBLICKEY, uvssh__auth_publickey_read },
-  { "password",  UVSSH_AUTH_PASSWORD,  read_password },
-  { "none",      UVSSH_AUTH_NONE,      read_none },
+  { "publickey", UVSSH_AUTH_PUBLICKEY, uvssh__auth_publickey_read, 0 },
+  { AUTH_HOSTBOUND, UVSSH_AUTH_PUBLICKEY, uvssh__auth_hostbound_read, 1 },
+  { "password",  UVSSH_AUTH_PASSWORD,  read_password, 0 },
+  { "none",      UVSSH_AUTH_NONE,      read_none, 0 },
 };
 
 int uvssh__auth_method_open(const struct auth* auth, unsigned method) {
@@ -82,7 +85,7 @@ void uvssh__auth_method_names(unsigned which, struct buf* list) {
   size_t i;
 
   for (i = 0; i < ARRAY_SIZE(methods); i++) {
-    if ((which & methods[i].method) == 0)
+    if ((which & methods[i].method) == 0 || methods[i].is_second_name)
       continue;
     if (list->len != 0)
       wr_u8(list, ',');
@@ -97,7 +100,7 @@ unsigned uvssh__auth_methods_of(str_t list) {
 
   while (uvssh__namelist_next(&list, &name))
     for (i = 0; i < ARRAY_SIZE(methods); i++)
-      if (str_is(name, methods[i].name))
+      if (!methods[i].is_second_name && str_is(name, methods[i].name))
         which |= methods[i].method;
   return which;
 }

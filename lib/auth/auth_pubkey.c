@@ -1,9 +1,33 @@
-/* auth_pubkey.c: "publickey", RFC 4252 section 7, on both sides.
+/* auth_pubkey.c: "publickey", RFC 4252 section 7, on both sides, and
+ * "publickey-hostbound-v00@openssh.com" (OpenSSH's PROTOCOL, 3.1), whose
+ * signature is also over the key that the server has proven: one that was
+ * made for another server is worth nothing here.
  *
  * A signature is verified (as a job) before the user is asked, and the user is
  * asked about the very key that signed: a probe leaves nothing behind that a
  * later request could lean on. */
 #include "auth/auth.h"
+
+static int is_hostbound(const struct auth* auth) {
+  return auth->desk->is_server
+             ? auth->login->attempt.hostbound
+             : (auth->transport->extensions & EXTENSION_HOSTBOUND) != 0;
+}
+
+static const char* method_name(const struct auth* auth) {
+  return is_hostbound(auth) ? AUTH_HOSTBOUND : "publickey";
+}
+
+/* What the method has behind the user's key. */
+static void write_binding(const struct auth* auth, struct buf* out) {
+  const uint8_t* blob;
+  size_t len;
+
+  if (!is_hostbound(auth))
+    return;
+  blob = uvssh_key_blob(auth->transport->hostkey, &len);
+  wr_str(out, blob, len);          /* server host key */
+}
 
 void uvssh__auth_signed_data(const struct auth* auth,
                              const struct sign_alg* sign,
@@ -17,10 +41,11 @@ void uvssh__auth_signed_data(const struct auth* auth,
   wr_u8(data, MSG_USERAUTH_REQUEST);
   wr_cstr(data, auth->user);
   wr_cstr(data, "ssh-connection");
-  wr_cstr(data, "publickey");
+  wr_cstr(data, method_name(auth));
   wr_bool(data, 1);
   wr_cstr(data, sign->name);
   wr_str(data, blob, len);
+  write_binding(auth, data);
 }
 
 /* ---- one job for both sides: verify a signature, or make one ------------- */
@@ -100,21 +125,35 @@ static int on_verified(struct auth* auth, int status, const struct key_job* j) {
   return uvssh__auth_ask(auth, NULL, NULL);
 }
 
+/* 1: none is named, or it is the one of the first exchange. */
+static int is_our_hostkey(const struct auth* auth, str_t blob) {
+  str_t ours = { NULL, 0 };
+
+  if (!auth->login->attempt.hostbound)
+    return 1;
+  ours.base = uvssh_key_blob(auth->transport->hostkey, &ours.len);
+  return str_eq(blob, ours);
+}
+
 int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) {
   struct attempt* a = &auth->login->attempt;
   int is_signed = rd_bool(m);
   str_t algorithm = rd_str(m);     /* public key algorithm name */
   str_t blob = rd_str(m);          /* public key blob */
+  str_t hostkey = { NULL, 0 };
   str_t signature = { NULL, 0 };
   int err;
 
+  if (a->hostbound)
+    hostkey = rd_str(m);           /* server host key */
   if (is_signed)
     signature = rd_str(m);
   err = rd_end(m);
   if (err != 0)
     return err;
   a->sign = uvssh__sign_find(algorithm);
-  if (a->sign == NULL || !uvssh__auth_method_open(auth, a->method))
+  if (a->sign == NULL || !is_our_hostkey(auth, hostkey) ||
+      !uvssh__auth_method_open(auth, a->method))
     return uvssh__auth_refuse(auth);
   err = uvssh__key_from_blob(&a->key, blob);
   if (err == UV_ENOMEM)
@@ -125,18 +164,24 @@ int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) {
                    : uvssh__auth_ask(auth, NULL, NULL);
 }
 
+int uvssh__auth_hostbound_read(struct auth* auth, rd_t* m) {
+  auth->login->attempt.hostbound = 1;
+  return uvssh__auth_publickey_read(auth, m);
+}
+
 /* ---- the client writes --------------------------------------------------- */
 
 /* publickey's fields: FALSE to ask, TRUE with the signature behind them. */
 static struct buf* begin(struct auth* auth, int is_signed) {
   const struct login* l = auth->login;
-  struct buf* m = uvssh__auth_request(auth, "publickey");
+  struct buf* m = uvssh__auth_request(auth, method_name(auth));
   size_t len;
   const uint8_t* blob = uvssh_key_blob(l->key, &len);
 
   wr_bool(m, is_signed);
   wr_cstr(m, l->sign->name);
   wr_str(m, blob, len);
+  write_binding(auth, m);
   return m;
 }
 

@@ -127,6 +127,9 @@ int uvssh__on_userauth_request(struct auth* auth, rd_t* m) {
   err = set_user(auth, user);
   if (err != 0)
     return err;
+  if (!auth->login->informed)
+    uvssh__ext_info_send_in_auth(auth->transport);
+  auth->login->informed = 1;
   auth->phase = A_WAIT;
   auth->login->asked_at = desk_now(auth->desk);
   return uvssh__auth_method(auth, method, m);
@@ -179,6 +182,7 @@ int uvssh__auth_refuse(struct auth* auth) {
 
 static void succeed(struct auth* auth) {
   struct attempt* a = &auth->login->attempt;
+  int err;
 
   if (a->proven) {
     uvssh_key_unref(auth->key);
@@ -187,7 +191,9 @@ static void succeed(struct auth* auth) {
   (void) uvssh__message(auth->transport, MSG_USERAUTH_SUCCESS);
   uvssh__send(auth->transport);
   auth->method = a->method;
-  uvssh__auth_succeed(auth);
+  err = uvssh__auth_succeed(auth);
+  if (err != 0)
+    desk_fail(auth->desk, err);
 }
 
 static void send_pk_ok(struct auth* auth) {

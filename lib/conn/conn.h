@@ -12,7 +12,10 @@
  *   relay.c        one channel's data into another, with back-pressure
  *   request.c      channel requests both ways, answered in order
  *   request_kinds.c  the table of requests: one row each
- *   global.c       global requests both ways, keepalive
+ *   global.c       global requests both ways
+ *   ping.c         ping@openssh.com, keepalive@openssh.com
+ *   hostkeys_server.c  tells the server's keys, and proves them
+ *   hostkeys_client.c  hears of them, and lets them be proven
  *   tty_modes.c    RFC 4254 section 8
  *   signal_name.c  RFC 4254 section 6.10
  *   payload.c      one counted payload for many channels
@@ -28,6 +31,8 @@
 
 #define ASKS_MAX 64                /* requests of the peer, each list */
 #define REQUESTS_MAX 64            /* requests of ours, each list */
+#define PROOFS_MAX 8               /* hostkeys-prove-00 a session */
+#define HOSTKEYS_TOLD_MAX 32       /* of them a client keeps so many */
 #define REPLIES_ROOM 2048          /* for replies, behind the user's messages */
 #define WINDOW_LEAST (16 * 1024)   /* no channel is opened with less */
 #define GATHER_BELOW 2048          /* smaller pieces leave together */
@@ -211,6 +216,15 @@ struct conn {
   unsigned request_count;
   uvssh_req_t keepalive;
   int keepalive_out;               /* the one above is unanswered */
+  struct queue pings;              /* struct request: ours, unanswered; */
+  unsigned ping_count;             /* at most REQUESTS_MAX */
+  uint32_t ping_last;              /* number of the last one */
+  uint64_t ping_rekeys;            /* exchanges that they have lived through */
+  int64_t rtt_ms;                  /* of the last answer; -1: none yet */
+  int no_sessions;                 /* no-more-sessions@openssh.com */
+  unsigned proofs;                 /* server: that were asked for */
+  struct told* told;               /* client: keys that are to be proven */
+  int was_told;                    /* client: the server has told its keys */
   int credit_waits;                /* an exchange holds some back */
   uint32_t trip_least_ms;          /* the fastest that credit brought bytes */
   int refused;                     /* a send, for session_bytes */
@@ -416,6 +430,8 @@ struct ask {
   struct question question;
   struct conn* conn;
   struct channel* channel;         /* NULL: global */
+  struct buf extra;                /* global: what success says; at most one */
+                                   /* ask of a session has some */
   int is_process;
   int verdict;                     /* 0 none yet, 1 yes, -1 no */
 };
@@ -429,6 +445,9 @@ int uvssh__ask_new(struct conn* c,
                    struct channel* ch,
                    int verdict,
                    struct ask** out) MUST_CHECK;
+/* A global one's success, with what it says, behind those that wait; takes
+ * `extra`. */
+int uvssh__ask_succeed(struct conn* c, struct buf* extra) MUST_CHECK;
 /* They are no longer wanted. */
 void uvssh__asks_drop(struct queue* asks, unsigned* count);
 
@@ -475,12 +494,54 @@ const char* uvssh__signal_name(int signum);
 int uvssh__on_global_request(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_request_success(struct conn* c, rd_t* m) MUST_CHECK;
 int uvssh__on_request_failure(struct conn* c, rd_t* m) MUST_CHECK;
-/* Asks whether the peer is alive, unless it was asked already. */
-void uvssh__keepalive_send(struct conn* c);
+/* Begins one of ours; more fields may follow, then uvssh__send(). */
+struct buf* uvssh__global_begin(struct conn* c,
+                                const char* name,
+                                int want_reply);
 int uvssh__global_request(struct conn* c,
                           uvssh_req_t* req,
                           const uvssh_session_request_t* what,
                           uvssh_req_cb cb) MUST_CHECK;
+/* Client: this server shall open no session channel any more. */
+int uvssh__no_more_sessions(struct conn* c) MUST_CHECK;
+
+/* ---- ping.c -------------------------------------------------------------- */
+
+enum {                             /* item.kind in conn.requests: who asks */
+  REQUEST_USER,
+  REQUEST_PING,
+  REQUEST_KEEPALIVE,
+  REQUEST_PROOF
+};
+
+/* Asks whether the peer is alive, unless it was asked already. */
+void uvssh__keepalive_send(struct conn* c);
+int uvssh__ping(struct conn* c, uvssh_req_t* req, uvssh_req_cb cb) MUST_CHECK;
+/* A keepalive of the library's, or a ping sent as one, was answered. */
+void uvssh__keepalive_answered(struct conn* c, struct request* r);
+/* Keys were exchanged: pings that came into it were not answered. */
+void uvssh__pings_again(struct conn* c);
+int uvssh__on_pong(struct conn* c, rd_t* m) MUST_CHECK;
+
+/* ---- hostkeys_server.c, hostkeys_client.c -------------------------------- */
+
+#define HOSTKEYS_TELL "hostkeys-00@openssh.com"
+#define HOSTKEYS_PROVE "hostkeys-prove-00@openssh.com"
+
+/* Behind the login. */
+void uvssh__hostkeys_tell(struct conn* c);
+/* The peer's two requests, what follows want_reply; the second one's has been
+ * seen to be strings. */
+int uvssh__on_hostkeys_prove(struct conn* c, rd_t* m) MUST_CHECK;
+int uvssh__on_hostkeys(struct conn* c, rd_t* m) MUST_CHECK;
+/* The answer to ours; NULL: no. */
+int uvssh__hostkeys_answered(struct conn* c, rd_t* proofs) MUST_CHECK;
+void uvssh__hostkeys_forget(struct conn* c);
+/* What is signed for one key. */
+void uvssh__hostkeys_signed_data(const struct transport* t,
+                                 const uvssh_key_t* key,
+                                 struct buf* data);
+
 /* 1 while another message of the user's may be sent: not many wait for the
  * keys of an exchange, and one of the largest leaves room for replies. */
 static inline int conn_takes_messages(const struct conn* c) {

@@ -34,6 +34,8 @@ void uvssh__conn_init(struct conn* c,
   queue_init(&c->opens);
   queue_init(&c->asks);
   queue_init(&c->requests);
+  queue_init(&c->pings);
+  c->rtt_ms = -1;
 }
 
 /* ---- the table ----------------------------------------------------------- */
@@ -233,7 +235,8 @@ static int ask(struct conn* c,
 static unsigned may_ask(const struct conn* c,
                         const struct open_kind* k,
                         str_t name) {
-  if (!(c->desk->is_server ? k->to_server : k->to_client))
+  if (!(c->desk->is_server ? k->to_server : k->to_client) ||
+      (c->no_sessions && k->type == UVSSH_CHANNEL_SESSION))
     return UVSSH_OPEN_PROHIBITED;
   if (k->name != NULL)
     return 0;
@@ -298,6 +301,8 @@ int uvssh__channel_open(struct conn* c,
   if (k == NULL || k->check(what) != 0 ||
       !(c->desk->is_server ? k->to_client : k->to_server))
     return UV_EINVAL;
+  if (c->no_sessions && k->type == UVSSH_CHANNEL_SESSION)
+    return UV_EPERM;
   if (channel->impl != NULL)
     return UV_EBUSY;
   if (c->count + c->open_count >= c->desk->config.channels)
@@ -399,7 +404,9 @@ void uvssh__conn_end(struct conn* c, int status) {
   if (c->keepalive_out)
     queue_remove(&request_of(&c->keepalive)->item.link);
   c->keepalive_out = 0;
+  uvssh__hostkeys_forget(c);
   fail_requests(c, &c->requests, pending);
+  fail_requests(c, &c->pings, pending);
   while ((ch = any_with_pub(c)) != NULL) {
     uvssh__channel_tell_end(ch, status);
     uvssh__channel_finish(ch, status);

@@ -3,19 +3,25 @@
  * Happy path: a request is put to the user; the answer leaves when those before
  * it have left. Ours are answered in the order we sent them.
  * Refused without asking: what no row of the table knows and no name of the
- * form x@y names; what this role is not asked; a second process.
+ * form x@y names; what this role is not asked; a second process; sshd's
+ * keepalive, which any answer is an answer to.
  *
  * The same ordering serves global requests (global.c). */
 #include "conn/conn.h"
 
 /* ---- answers in order ---------------------------------------------------- */
 
-static void send_verdict(struct conn* c, struct channel* ch, int yes) {
+static void send_verdict(struct conn* c,
+                         struct channel* ch,
+                         int yes,
+                         const struct buf* extra) {
   struct buf* m;
 
   if (ch == NULL) {
-    (void) uvssh__message(c->transport,
-                          yes ? MSG_REQUEST_SUCCESS : MSG_REQUEST_FAILURE);
+    m = uvssh__message(c->transport,
+                       yes ? MSG_REQUEST_SUCCESS : MSG_REQUEST_FAILURE);
+    if (extra != NULL)
+      wr_bytes(m, extra->base, extra->len);
   } else {
     m = uvssh__message(c->transport,
                        yes ? MSG_CHANNEL_SUCCESS : MSG_CHANNEL_FAILURE);
@@ -36,6 +42,7 @@ static void ask_free(struct ask* a, unsigned* count) {
   uvssh__question_close(&a->question);
   queue_remove(&a->link);
   *count -= 1;
+  uvssh__buf_free(&a->extra);
   uvssh__free(a);
 }
 
@@ -47,7 +54,7 @@ static void flush(struct conn* c, struct channel* ch) {
     a = CONTAINER_OF(list->next, struct ask, link);
     if (a->verdict == 0)
       return;
-    send_verdict(c, ch, a->verdict > 0);
+    send_verdict(c, ch, a->verdict > 0, &a->extra);
     ask_free(a, count_of(c, ch));
   }
 }
@@ -76,7 +83,7 @@ int uvssh__ask_new(struct conn* c,
 
   *out = NULL;
   if (verdict != 0 && queue_empty(list)) {
-    send_verdict(c, ch, verdict > 0);
+    send_verdict(c, ch, verdict > 0, NULL);
     return 0;
   }
   if (*count_of(c, ch) >= ASKS_MAX)
@@ -101,6 +108,22 @@ int uvssh__ask_new(struct conn* c,
   return 0;
 }
 
+int uvssh__ask_succeed(struct conn* c, struct buf* extra) {
+  struct ask* a = NULL;
+  int err = 0;
+
+  if (queue_empty(&c->asks))
+    send_verdict(c, NULL, 1, extra);
+  else
+    err = uvssh__ask_new(c, NULL, 1, &a);
+  if (a != NULL) {
+    a->extra = *extra;
+    memset(extra, 0, sizeof(*extra));
+  }
+  uvssh__buf_free(extra);
+  return err;
+}
+
 void uvssh__asks_drop(struct queue* asks, unsigned* count) {
   while (!queue_empty(asks))
     ask_free(CONTAINER_OF(asks->next, struct ask, link), count);
@@ -114,7 +137,8 @@ static int look_up(const struct channel* ch,
                    str_t name) {
   unsigned side = ch->conn->desk->is_server ? KIND_TO_SERVER : KIND_TO_CLIENT;
 
-  if (ch->closing || ch->pub == NULL || ch->on.on_request == NULL)
+  if (ch->closing || ch->pub == NULL || ch->on.on_request == NULL ||
+      str_is(name, "keepalive@openssh.com"))
     return -1;
   if (kind == NULL)
     return name.len != 0 && memchr(name.base, '@', name.len) != NULL ? 0 : -1;

@@ -1,4 +1,5 @@
-/* cipher_ctr.c: aes256-ctr, RFC 4344 section 4, by mbedTLS.
+/* cipher_ctr.c: aes256-ctr, aes192-ctr, aes128-ctr, RFC 4344 section 4, by
+ * mbedTLS.
  *
  * One key stream over all packets of a direction; the counter starts at what
  * the key exchange gave. Has no tag: keys.c joins it with a MAC.
@@ -20,12 +21,12 @@ struct ctr {
 
 static int ctr_init(void* state,
                     const uint8_t* key,
-                    const uint8_t* iv,
-                    int sealing) {
+                    unsigned bits,
+                    const uint8_t* iv) {
   struct ctr* s = state;
   memcpy(s->counter, iv, BLOCK);
   mbedtls_aes_init(&s->aes);
-  if (mbedtls_aes_setkey_enc(&s->aes, key, 256) != 0)   /* for both ways */
+  if (mbedtls_aes_setkey_enc(&s->aes, key, bits) != 0)  /* for both ways */
     return UVSSH_ECRYPTO;
   return 0;
 }
@@ -44,14 +45,24 @@ static int ctr_crypt(void* state, const uint8_t* in, uint8_t* out, size_t len) {
   return 0;
 }
 
-const struct cipher_alg uvssh__aes256_ctr = {
-  .name = "aes256-ctr",
-  .key_size = 32,
-  .iv_size = BLOCK,
-  .block_size = BLOCK,
-  .tag_size = 0,
-  .state_size = sizeof(struct ctr),
-  .init = ctr_init,
-  .done = ctr_done,
-  .crypt = ctr_crypt
-};
+#define ROW(bits)                                                             \
+  static int init_##bits(void* state, const uint8_t* key, const uint8_t* iv,  \
+                         int sealing) {                                       \
+    return ctr_init(state, key, bits, iv);                                    \
+  }                                                                           \
+                                                                              \
+  const struct cipher_alg uvssh__aes##bits##_ctr = {                          \
+    .name = "aes" #bits "-ctr",                                               \
+    .key_size = bits / 8,                                                     \
+    .iv_size = BLOCK,                                                         \
+    .block_size = BLOCK,                                                      \
+    .tag_size = 0,                                                            \
+    .state_size = sizeof(struct ctr),                                         \
+    .init = init_##bits,                                                      \
+    .done = ctr_done,                                                         \
+    .crypt = ctr_crypt                                                        \
+  }
+
+ROW(256);
+ROW(192);
+ROW(128);

@@ -1,12 +1,13 @@
-/* cipher_gcm.c: aes256-gcm@openssh.com, RFC 5647 as OpenSSH speaks it.
+/* cipher_gcm.c: aes256-gcm@openssh.com and aes128-gcm@openssh.com, RFC 5647 as
+ * OpenSSH speaks it.
  *
  * packet_length stays in the clear and is authenticated. The nonce is 4 fixed
  * bytes and a counter of 8, which counts packets from a start that the key
  * exchange gave; the sequence number is not used.
  *
  * libsodium's code where the processor has AES and carry-less multiplication,
- * else mbedTLS's. Both take contiguous input: the body is copied once, then
- * encrypted in place.
+ * else mbedTLS's, and that always for 128 bits, which libsodium has not. Both
+ * take contiguous input: the body is copied once, then encrypted in place.
  *
  * Failure: a wrong tag is UVSSH_EMAC, the packet's bytes are lost (zeroed) and
  * no plaintext is left behind.
@@ -37,29 +38,43 @@ struct gcm {
 
 _Static_assert(_Alignof(struct gcm) <= 16, "states are aligned to 16");
 
-static int init_portable(void* state,
-                         const uint8_t* key,
-                         const uint8_t* iv,
-                         int sealing) {
+static int setkey(void* state,
+                  const uint8_t* key,
+                  unsigned bits,
+                  const uint8_t* iv) {
   struct gcm* s = state;
   int rc;
 
   memcpy(s->iv, iv, IV);
   s->portable = 1;
   mbedtls_gcm_init(&s->key.mbedtls);
-  rc = mbedtls_gcm_setkey(&s->key.mbedtls, MBEDTLS_CIPHER_ID_AES, key, 256);
+  rc = mbedtls_gcm_setkey(&s->key.mbedtls, MBEDTLS_CIPHER_ID_AES, key, bits);
   if (rc == MBEDTLS_ERR_CIPHER_ALLOC_FAILED)
     return UV_ENOMEM;
   return rc == 0 ? 0 : UVSSH_ECRYPTO;
 }
 
-static int gcm_init(void* state,
+static int init_portable(void* state,
+                         const uint8_t* key,
+                         const uint8_t* iv,
+                         int sealing) {
+  return setkey(state, key, 256, iv);
+}
+
+static int init_128(void* state,
+                    const uint8_t* key,
+                    const uint8_t* iv,
+                    int sealing) {
+  return setkey(state, key, 128, iv);
+}
+
+static int init_256(void* state,
                     const uint8_t* key,
                     const uint8_t* iv,
                     int sealing) {
   struct gcm* s = state;
   if (!crypto_aead_aes256gcm_is_available())
-    return init_portable(state, key, iv, sealing);
+    return setkey(state, key, 256, iv);
   memcpy(s->iv, iv, IV);
   if (crypto_aead_aes256gcm_beforenm(&s->key.sodium, key) != 0)
     return UVSSH_ECRYPTO;
@@ -148,30 +163,21 @@ static int gcm_seal(void* state,
   return 0;
 }
 
-const struct cipher_alg uvssh__aes256_gcm = {
-  .name = "aes256-gcm@openssh.com",
-  .key_size = 32,
-  .iv_size = IV,
-  .block_size = 16,
-  .tag_size = TAG,
-  .state_size = sizeof(struct gcm),
-  .init = gcm_init,
-  .done = gcm_done,
-  .length = gcm_length,
-  .open = gcm_open,
-  .seal = gcm_seal
-};
+#define ROW(object, its_name, its_key_size, its_init)                         \
+  const struct cipher_alg object = {                                          \
+    .name = its_name,                                                         \
+    .key_size = its_key_size,                                                 \
+    .iv_size = IV,                                                            \
+    .block_size = 16,                                                         \
+    .tag_size = TAG,                                                          \
+    .state_size = sizeof(struct gcm),                                         \
+    .init = its_init,                                                         \
+    .done = gcm_done,                                                         \
+    .length = gcm_length,                                                     \
+    .open = gcm_open,                                                         \
+    .seal = gcm_seal                                                          \
+  }
 
-const struct cipher_alg uvssh__aes256_gcm_portable = {
-  .name = "aes256-gcm, portable",
-  .key_size = 32,
-  .iv_size = IV,
-  .block_size = 16,
-  .tag_size = TAG,
-  .state_size = sizeof(struct gcm),
-  .init = init_portable,
-  .done = gcm_done,
-  .length = gcm_length,
-  .open = gcm_open,
-  .seal = gcm_seal
-};
+ROW(uvssh__aes256_gcm, "aes256-gcm@openssh.com", 32, init_256);
+ROW(uvssh__aes128_gcm, "aes128-gcm@openssh.com", 16, init_128);
+ROW(uvssh__aes256_gcm_portable, "aes256-gcm, portable", 32, init_portable);

@@ -9,15 +9,17 @@
  */
 #include "crypto/crypto.h"
 
+#include <assert.h>
 #include <sodium.h>
 
-#define SIZE crypto_scalarmult_BYTES
+#define SIZE X25519_SIZE
 
-_Static_assert(SIZE == 32 && crypto_scalarmult_SCALARBYTES <= KEX_SECRET_MAX,
-               "room for a scalar");
+_Static_assert(SIZE == crypto_scalarmult_SCALARBYTES &&
+               SIZE == crypto_scalarmult_BYTES, "one size for both");
 
-static int key_pair(uint8_t secret[KEX_SECRET_MAX], struct buf* public_value) {
+int uvssh__x25519_pair(uint8_t secret[SIZE], struct buf* public_value) {
   uint8_t* out = uvssh__buf_reserve(public_value, SIZE);
+
   if (out == NULL)
     return UV_ENOMEM;
   uvssh__random(secret, SIZE);
@@ -27,18 +29,21 @@ static int key_pair(uint8_t secret[KEX_SECRET_MAX], struct buf* public_value) {
   return 0;
 }
 
-static int shared(const uint8_t secret[KEX_SECRET_MAX],
-                  str_t peer,
-                  struct buf* k) {
+int uvssh__x25519(uint8_t out[SIZE],
+                  const uint8_t secret[SIZE],
+                  const uint8_t peer[SIZE]) {
+  return crypto_scalarmult(out, secret, peer) == 0 ? 0 : UVSSH_EKEX;
+}
+
+static int shared(const uint8_t secret[SIZE], str_t peer, struct buf* k) {
   uint8_t q[SIZE];
-  int err = 0;
+  int err;
 
   k->secret = 1;
   if (peer.len != SIZE)
     return UVSSH_EKEX;
-  if (crypto_scalarmult(q, secret, peer.base) != 0)   /* all zero */
-    err = UVSSH_EKEX;
-  else
+  err = uvssh__x25519(q, secret, peer.base);
+  if (err == 0)
     uvssh__wr_mpint(k, q, SIZE);
   uvssh__wipe(q, sizeof(q));
   uvssh__wipe_stack();             /* that of a pool's thread stays */
@@ -47,30 +52,44 @@ static int shared(const uint8_t secret[KEX_SECRET_MAX],
   return k->bad ? UV_ENOMEM : 0;
 }
 
-static int x25519_start(uint8_t secret[KEX_SECRET_MAX],
+static int x25519_start(str_t group,
+                        struct buf* secret,
                         struct buf* client_public) {
-  return key_pair(secret, client_public);
+  uint8_t* out;
+  int err;
+
+  secret->secret = 1;
+  out = uvssh__buf_reserve(secret, SIZE);
+  if (out == NULL)
+    return UV_ENOMEM;
+  err = uvssh__x25519_pair(out, client_public);
+  if (err == 0)
+    secret->len += SIZE;
+  return err;
 }
 
-static int x25519_respond(str_t client_public,
+static int x25519_respond(str_t group,
+                          str_t client_public,
                           struct buf* server_public,
                           struct buf* k) {
-  uint8_t secret[KEX_SECRET_MAX];
+  uint8_t secret[SIZE];
   int err;
 
   if (client_public.len != SIZE)   /* before any work is done for it */
     return UVSSH_EKEX;
-  err = key_pair(secret, server_public);
+  err = uvssh__x25519_pair(secret, server_public);
   if (err == 0)
     err = shared(secret, client_public, k);
   uvssh__wipe(secret, sizeof(secret));
   return err;
 }
 
-static int x25519_finish(const uint8_t secret[KEX_SECRET_MAX],
+static int x25519_finish(str_t group,
+                         str_t secret,
                          str_t server_public,
                          struct buf* k) {
-  return shared(secret, server_public, k);
+  assert(secret.len == SIZE);
+  return shared(secret.base, server_public, k);
 }
 
 const struct kex_alg uvssh__curve25519 = {

@@ -1,10 +1,8 @@
-/* config.c: the defaults, what can be, and copies that own their strings. */
+/* config.c: the defaults, and copies that own their strings. In a copy every
+ * list of algorithms is NULL or plain: "+a" and the like are worked out.
+ *
+ * Failures: what cannot be (config_check.c), out of memory. */
 #include "desk/desk.h"
-
-enum { SOFTWARE_MAX = 200, BANNER_MAX = 65536 };
-#define PACKETS_MAX ((uint64_t) 1 << 31)
-#define PENALTIES_MAX ((unsigned) 1 << 24)
-#define MS_MAX ((uint64_t) 1 << 40)
 
 void uvssh_config_init(uvssh_config_t* config) {
   const uvssh_config_t defaults = {
@@ -33,7 +31,7 @@ void uvssh_config_init(uvssh_config_t* config) {
     .linger_ms = 10 * 1000,
     .keepalive_count = 3,
     .rekey_bytes = (uint64_t) 1 << 30,
-    .rekey_packets = PACKETS_MAX,
+    .rekey_packets = (uint64_t) 1 << 31,
     .rekey_ms = 60 * 60 * 1000,
     .window_bytes = 2 * 1024 * 1024,
     .window_most_bytes = 32 * 1024 * 1024,
@@ -50,66 +48,6 @@ void uvssh_config_init(uvssh_config_t* config) {
   *config = defaults;
 }
 
-/* RFC 4253 section 4.2: printable US-ASCII without blanks and minus signs; we
- * allow the minus sign, as everybody does. */
-static int software_ok(const char* text) {
-  size_t i;
-
-  for (i = 0; text[i] != '\0'; i++)
-    if (text[i] < 33 || text[i] > 126 || i >= SOFTWARE_MAX)
-      return 0;
-  return i > 0;
-}
-
-static int list_ok(enum algo kind, const char* list) {
-  return list == NULL || uvssh__algo_check(kind, list) == 0;
-}
-
-static int lists_ok(const uvssh_config_t* c) {
-  return list_ok(ALGO_KEX, c->kex) && list_ok(ALGO_CIPHER, c->ciphers) &&
-         list_ok(ALGO_MAC, c->macs) &&
-         list_ok(ALGO_COMPRESSION, c->compression) &&
-         (c->hostkey_algorithms == NULL ||
-          uvssh__sign_check(c->hostkey_algorithms) == 0);
-}
-
-static int times_ok(const uvssh_config_t* c) {
-  return c->auth_rejection_ms < MS_MAX && c->connect_timeout_ms < MS_MAX &&
-         c->ident_timeout_ms < MS_MAX && c->kex_timeout_ms < MS_MAX &&
-         c->login_timeout_ms < MS_MAX && c->reply_timeout_ms < MS_MAX &&
-         c->idle_timeout_ms < MS_MAX && c->linger_ms < MS_MAX &&
-         c->keepalive_ms < MS_MAX && c->rekey_ms < MS_MAX;
-}
-
-static int penalties_ok(const uvssh_config_t* c) {
-  return c->penalty_sources <= PENALTIES_MAX && c->penalty_most_ms < MS_MAX &&
-         c->penalty_least_ms <= c->penalty_most_ms &&
-         c->penalty_login_ms < MS_MAX && c->penalty_silent_ms < MS_MAX &&
-         c->penalty_timeout_ms < MS_MAX && c->penalty_protocol_ms < MS_MAX;
-}
-
-static int numbers_ok(const uvssh_config_t* c) {
-  return c->packet_bytes >= 1024 && c->packet_bytes <= 32 * 1024 &&
-         c->window_bytes >= 1024 && c->window_bytes <= INT32_MAX &&
-         c->window_most_bytes <= INT32_MAX &&
-         c->drain_bytes >= 1 && c->drain_bytes <= c->queue_bytes &&
-         c->rekey_packets <= PACKETS_MAX && c->source_prefix4 <= 32 &&
-         c->source_prefix6 <= 128 &&
-         c->session_bytes >= c->window_bytes && c->preauth_bytes >= 4096 &&
-         c->preauth_packets >= 16 && c->handle_bytes >= 1 &&
-         c->handle_messages >= 1;
-}
-
-int uvssh__config_check(const uvssh_config_t* c) {
-  if (c->software == NULL || !software_ok(c->software))
-    return UV_EINVAL;
-  if (c->banner != NULL && strlen(c->banner) > BANNER_MAX / 2)
-    return UV_EINVAL;
-  return lists_ok(c) && times_ok(c) && numbers_ok(c) && penalties_ok(c)
-             ? 0
-             : UV_EINVAL;
-}
-
 /* The strings of a config, as a walk over their places. */
 static const char** string_at(uvssh_config_t* c, unsigned i) {
   switch (i) {
@@ -124,21 +62,24 @@ static const char** string_at(uvssh_config_t* c, unsigned i) {
   }
 }
 
-int uvssh__config_copy(uvssh_config_t* out, const uvssh_config_t* in) {
-  uvssh_config_t defaults;
+int uvssh__config_check_log(const uvssh_config_t* config,
+                            int is_server,
+                            const struct log* log) {
+  uvssh_text_error_t error;
+  int err = uvssh__config_check(config, is_server, &error);
+
+  if (err != 0)
+    uvssh__log(log, UVSSH_LOG_ERROR, "%s", error.text);
+  return err;
+}
+
+/* Strings of `c` that are lent become our own. */
+static int own_strings(uvssh_config_t* c) {
   const char** place;
   unsigned i;
-  int err;
+  int err = 0;
 
-  if (in == NULL) {
-    uvssh_config_init(&defaults);
-    in = &defaults;
-  }
-  err = uvssh__config_check(in);
-  if (err != 0)
-    return err;
-  *out = *in;
-  for (i = 0; (place = string_at(out, i)) != NULL; i++) {
+  for (i = 0; (place = string_at(c, i)) != NULL; i++) {
     if (*place == NULL)
       continue;
     *place = uvssh__strndup(*place, strlen(*place));
@@ -146,8 +87,31 @@ int uvssh__config_copy(uvssh_config_t* out, const uvssh_config_t* in) {
       err = UV_ENOMEM;
   }
   if (err != 0)
-    uvssh__config_free(out);
+    uvssh__config_free(c);
   return err;
+}
+
+int uvssh__config_copy(uvssh_config_t* out,
+                       const uvssh_config_t* in,
+                       int is_server) {
+  uvssh_text_error_t error;
+  struct config_lists room;
+  struct log log = { 0 };
+  int err;
+
+  if (in == NULL) {
+    uvssh_config_init(out);
+    return own_strings(out);
+  }
+  log.cb = in->log;
+  log.arg = in->log_arg;
+  log.level = in->log_level;
+  err = uvssh__config_check_log(in, is_server, &log);
+  if (err != 0)
+    return err;
+  *out = *in;
+  err = uvssh__config_plain(out, is_server, &room, &error);
+  return err != 0 ? err : own_strings(out);
 }
 
 void uvssh__config_free(uvssh_config_t* config) {
@@ -188,5 +152,10 @@ void uvssh__config_update(uvssh_config_t* config, const uvssh_config_t* in) {
   updated.log_level = config->log_level;
   updated.log = config->log;
   updated.log_arg = config->log_arg;
+  updated.trace = config->trace;
+  updated.trace_arg = config->trace_arg;
+  updated.trace_payload = config->trace_payload;
+  updated.keylog = config->keylog;
+  updated.keylog_arg = config->keylog_arg;
   *config = updated;
 }

@@ -7,7 +7,8 @@
  *   job.c        slow crypto leaves, runs on any thread, comes back
  *   pool.c       output blocks and the scratch buffer that a loop's sessions
  *                share
- *   config.c     defaults, what can be, copies
+ *   config.c     defaults, and copies
+ *   config_check.c  what can be, and what lists of algorithms mean
  *
  * The rooms below the loop know nothing of it but `struct desk_ops`, which
  * the loop, or a test, fills in. See docs/design/decisions.md, "The desk".
@@ -79,6 +80,7 @@ struct desk {                      /* one a session */
   struct pool* pool;               /* of the loop */
   int is_server;
   int logged_in;                   /* authentication has succeeded */
+  int traced;                      /* each packet is told of */
   int leaving;                     /* disconnect() was called: nothing new */
   int ended;                       /* ENDED_*: nothing more is asked or sent */
   int failed;                      /* what a room without a way to return it */
@@ -199,6 +201,9 @@ struct request {
   uv_buf_t* bufs;                  /* a write: what is left, from `at` on */
   uv_buf_t one;                    /* bufs, where there is only one */
   int status;
+  uint32_t began;                  /* a ping: when; ms. Its number is `end`, */
+                                   /* and `count` the exchange of keys behind */
+                                   /* which it left */
 };
 
 _Static_assert(sizeof(struct request) <= sizeof(((uvssh_req_t*) 0)->reserved),
@@ -246,13 +251,37 @@ void uvssh__job_cancel(struct desk* desk);
 /* Back on the loop: done() and dispose(). */
 int uvssh__job_finish(struct job* job) MUST_CHECK;
 
+/* ---- config_check.c ------------------------------------------------------ */
+
+/* 0; or UV_EINVAL, and the reason in words. */
+int uvssh__config_check(const uvssh_config_t* config,
+                        int is_server,
+                        uvssh_text_error_t* error) MUST_CHECK;
+
+enum { CONFIG_LISTS = 5 };
+
+struct config_lists {
+  char text[CONFIG_LISTS][PREFS_MAX];
+};
+
+/* Every list that is not NULL becomes what it comes to, in `room`; UV_EINVAL
+ * as above. */
+int uvssh__config_plain(uvssh_config_t* config,
+                        int is_server,
+                        struct config_lists* room,
+                        uvssh_text_error_t* error) MUST_CHECK;
+
 /* ---- config.c ------------------------------------------------------------ */
 
-/* 0, or UV_EINVAL for a list or number that cannot be. */
-int uvssh__config_check(const uvssh_config_t* config) MUST_CHECK;
-/* A copy that owns its strings; in == NULL: the defaults. Checks, too. */
-int uvssh__config_copy(uvssh_config_t* out, const uvssh_config_t* in)
-    MUST_CHECK;
+/* As uvssh__config_check(); the reason goes into the log. */
+int uvssh__config_check_log(const uvssh_config_t* config,
+                            int is_server,
+                            const struct log* log) MUST_CHECK;
+/* A copy that owns its strings, with plain lists; in == NULL: the defaults.
+ * Checks, too. */
+int uvssh__config_copy(uvssh_config_t* out,
+                       const uvssh_config_t* in,
+                       int is_server) MUST_CHECK;
 void uvssh__config_free(uvssh_config_t* config);
 /* Takes from `in` what may change while a session runs. */
 void uvssh__config_update(uvssh_config_t* config, const uvssh_config_t* in);

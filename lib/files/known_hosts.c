@@ -13,7 +13,7 @@
  * who reads more may know one that ssh does not.
  * A line that may not be trusted any more outweighs all others.
  *
- * Never allocates but to look at a key that differs. */
+ * Never allocates but to look at a key that differs, and what it writes. */
 #include "files/files.h"
 
 #include <stdio.h>
@@ -29,10 +29,6 @@ enum {
 
 static int is_blank(uint8_t c) {
   return c == ' ' || c == '\t';
-}
-
-static uint8_t lower(uint8_t c) {
-  return c >= 'A' && c <= 'Z' ? (uint8_t) (c - 'A' + 'a') : c;
 }
 
 static str_t drop(str_t s, size_t n) {
@@ -73,32 +69,6 @@ static str_t next_word(str_t* line) {
 
 /* ---- names --------------------------------------------------------------- */
 
-/* '*' any bytes, '?' one. A '*' that did not reach far enough takes one byte
- * more, only the last one: so it is quick whatever the pattern. */
-static int glob_fits(str_t pattern, str_t name) {
-  size_t p = 0, n = 0;
-  size_t star = SIZE_MAX, from = 0;
-
-  while (n < name.len) {
-    if (p < pattern.len && pattern.base[p] == '*') {
-      star = p++;
-      from = n;
-    } else if (p < pattern.len && (pattern.base[p] == '?' ||
-                                   lower(pattern.base[p]) == name.base[n])) {
-      p++;
-      n++;
-    } else if (star != SIZE_MAX) {
-      p = star + 1;
-      n = ++from;
-    } else {
-      return 0;
-    }
-  }
-  while (p < pattern.len && pattern.base[p] == '*')
-    p++;
-  return p == pattern.len;
-}
-
 /* One pattern with '!' that fits is a no for the whole line. */
 static int matches_list(str_t list, str_t name) {
   int found = 0;
@@ -110,7 +80,7 @@ static int matches_list(str_t list, str_t name) {
       pattern = drop(pattern, 1);
     if (pattern.len > PATTERN_MAX)
       return 0;
-    if (!glob_fits(pattern, name))
+    if (!uvssh__glob_fits(pattern, name))
       continue;
     if (negated)
       return 0;
@@ -197,25 +167,34 @@ static enum said compare_key(str_t base64, const uvssh_key_t* key) {
   return err == 0 || err == UV_ENOMEM ? ANOTHER_KEY : NOTHING;
 }
 
-static enum said read_line(str_t line,
-                           str_t name,
-                           const uvssh_key_t* key,
-                           enum marker* marker) {
+/* 1 when it is of this name and this type of key; *line is what follows. */
+static int line_fits(str_t* text,
+                     str_t name,
+                     const char* type,
+                     enum marker* marker) {
+  str_t line = *text;
   str_t names;
-  int matches;
 
   line = cut(&line, '\0');
   if (line.len != 0 && line.base[line.len - 1] == '\r')
     line.len--;
   *marker = read_marker(&line);
   names = next_word(&line);
-  if (*marker == MARKER_OTHER || names.len == 0 || names.base[0] == '#')
-    return NOTHING;
-  if (!str_is(next_word(&line), uvssh_key_name(key)))
-    return NOTHING;
-  matches = names.base[0] == '|' ? matches_hash(names, name)
-                                 : matches_list(names, name);
-  return matches ? compare_key(next_word(&line), key) : NOTHING;
+  if (*marker == MARKER_OTHER || names.len == 0 || names.base[0] == '#' ||
+      !str_is(next_word(&line), type))
+    return 0;
+  *text = line;
+  return names.base[0] == '|' ? matches_hash(names, name)
+                              : matches_list(names, name);
+}
+
+static enum said read_line(str_t line,
+                           str_t name,
+                           const uvssh_key_t* key,
+                           enum marker* marker) {
+  return line_fits(&line, name, uvssh_key_name(key), marker)
+             ? compare_key(next_word(&line), key)
+             : NOTHING;
 }
 
 /* ---- a file -------------------------------------------------------------- */
@@ -272,6 +251,52 @@ uvssh_host_verdict uvssh__known_hosts_check(str_t text,
   return UVSSH_HOST_UNKNOWN;
 }
 
+/* ---- which keys it has --------------------------------------------------- */
+
+static int has_type(str_t text, str_t name, const char* type) {
+  enum marker marker;
+  str_t line;
+
+  while (text.len != 0) {
+    line = cut(&text, '\n');
+    if (line_fits(&line, name, type, &marker) && marker == MARKER_NONE)
+      return 1;
+  }
+  return 0;
+}
+
+/* The names of the default list whose keys are known, or those that are not. */
+static void put_names(struct buf* list, str_t text, str_t name, int known) {
+  str_t rest = str_of(uvssh__sign_default());
+  str_t algorithm;
+
+  while (uvssh__namelist_next(&rest, &algorithm)) {
+    const struct key_type* type = uvssh__sign_find(algorithm)->type;
+    if (has_type(text, name, type->name) != known)
+      continue;
+    if (list->len != 0)
+      wr_u8(list, ',');
+    wr_bytes(list, algorithm.base, algorithm.len);
+  }
+}
+
+int uvssh__known_hosts_order(str_t text,
+                             const char* host,
+                             int port,
+                             struct buf* list) {
+  char name[NAME_MAX_BYTES];
+
+  if (name_of(name, host, port) != 0)
+    return UV_EINVAL;
+  put_names(list, text, str_of(name), 1);
+  if (list->len == 0 && name[0] == '[')   /* then it may be by the plain one */
+    (void) name_of(name, host, 0);
+  uvssh__buf_reset(list);
+  put_names(list, text, str_of(name), 1);
+  put_names(list, text, str_of(name), 0);
+  return list->bad ? UV_ENOMEM : 0;
+}
+
 /* ---- writing ------------------------------------------------------------- */
 
 /* What means something else in such a line, or ends it. */
@@ -303,4 +328,95 @@ int uvssh__known_hosts_line(struct buf* out,
   uvssh__base64_write(out, blob, 1);
   wr_u8(out, '\n');
   return out->bad ? UV_ENOMEM : 0;
+}
+
+/* ---- a host's keys change ------------------------------------------------ */
+
+struct wanted {                    /* the keys that a host has from now on */
+  uvssh_key_t* const* keys;
+  unsigned count;
+  uint64_t seen;                   /* those that stand there */
+};
+
+enum fate { KEEP, DROP, BY_HAND };
+
+/* A key that we cannot read is nobody's to take away. */
+static enum fate fate_of_key(str_t base64, struct wanted* w) {
+  uint8_t room[KEY_TEXT_MAX];
+  struct buf blob = { .base = room, .cap = sizeof(room) };
+  uvssh_key_t* key = NULL;
+  enum fate fate = DROP;
+  unsigned i;
+
+  if (base64.len > KEY_TEXT_MAX ||
+      uvssh__base64_read(&blob, base64, "\r\v\f") != 0 ||
+      uvssh__key_from_blob(&key, str_of_buf(&blob)) != 0)
+    return KEEP;
+  for (i = 0; i < w->count; i++) {
+    if (!uvssh_key_equal(w->keys[i], key))
+      continue;
+    w->seen |= (uint64_t) 1 << i;
+    fate = KEEP;
+  }
+  uvssh_key_unref(key);
+  return fate;
+}
+
+static int is_same_name(str_t a, str_t b) {
+  size_t i;
+
+  for (i = 0; i < a.len && i < b.len; i++)
+    if (lower(a.base[i]) != lower(b.base[i]))
+      return 0;
+  return a.len == b.len;
+}
+
+/* Ours to change are lines of this name alone, without a marker. */
+static enum fate fate_of_line(str_t line, str_t name, struct wanted* w) {
+  enum marker marker;
+  str_t names;
+
+  line = cut(&line, '\0');
+  marker = read_marker(&line);
+  names = next_word(&line);
+  if (names.len == 0 || names.base[0] == '#')
+    return KEEP;
+  if (names.base[0] == '|' ? !matches_hash(names, name)
+                           : !matches_list(names, name))
+    return KEEP;
+  if (marker != MARKER_NONE ||
+      (names.base[0] != '|' && !is_same_name(names, name)))
+    return BY_HAND;
+  (void) next_word(&line);         /* its type stands in the key, too */
+  return fate_of_key(next_word(&line), w);
+}
+
+int uvssh__known_hosts_renew(struct buf* out,
+                             str_t text,
+                             const char* host,
+                             int port,
+                             uvssh_key_t* const* keys,
+                             unsigned count) {
+  struct wanted w = { keys, count, 0 };
+  char name[NAME_MAX_BYTES];
+  int err = count > 64 ? UV_EINVAL : name_of(name, host, port);
+  unsigned i;
+
+  while (err == 0 && text.len != 0) {
+    str_t line = cut(&text, '\n');
+    enum fate fate = fate_of_line(line, str_of(name), &w);
+
+    if (fate == BY_HAND)
+      err = UV_EPERM;
+    if (fate != KEEP)
+      continue;
+    wr_bytes(out, line.base, line.len);
+    wr_u8(out, '\n');
+  }
+  if (err == 0 && w.seen == 0)
+    err = UV_ENOENT;
+  for (i = 0; err == 0 && i < count; i++)
+    if ((w.seen >> i & 1) == 0)
+      err = uvssh__known_hosts_line(out, host, port, keys[i]);
+  return err == 0 && out->bad ? UV_ENOMEM : err;
 }

@@ -28,19 +28,21 @@ static int from_seed(struct ed25519* k, const uint8_t* seed) {
   return 0;
 }
 
-static int ed25519_generate(void* state, unsigned bits) {
+static int ed25519_generate(const struct key_type* type,
+                            void* state,
+                            unsigned bits) {
   uint8_t seed[SEED];
   int err;
 
-  if (bits != 0 && bits != 256)
-    return UV_EINVAL;
   uvssh__random(seed, sizeof(seed));
   err = from_seed(state, seed);
   uvssh__wipe(seed, sizeof(seed));
   return err;
 }
 
-static int ed25519_read_public(void* state, rd_t* blob) {
+static int ed25519_read_public(const struct key_type* type,
+                               void* state,
+                               rd_t* blob) {
   struct ed25519* k = state;
   str_t public_key = rd_str(blob);
 
@@ -55,7 +57,9 @@ static void ed25519_write_public(const void* state, struct buf* blob) {
   wr_str(blob, k->public_key, PUBLIC);
 }
 
-static int ed25519_read_private(void* state, rd_t* section) {
+static int ed25519_read_private(const struct key_type* type,
+                                void* state,
+                                rd_t* section) {
   struct ed25519* k = state;
   str_t public_key = rd_str(section);
   str_t secret_key = rd_str(section);
@@ -84,7 +88,7 @@ static int ed25519_has_secret(const void* state) {
 }
 
 static int ed25519_sign(const void* state,
-                        const char* algorithm,
+                        const struct sign_alg* alg,
                         const uint8_t* data,
                         size_t len,
                         struct buf* signature) {
@@ -100,7 +104,7 @@ static int ed25519_sign(const void* state,
 }
 
 static int ed25519_verify(const void* state,
-                          const char* algorithm,
+                          const struct sign_alg* alg,
                           const uint8_t* data,
                           size_t len,
                           str_t signature) {
@@ -121,6 +125,7 @@ static void ed25519_wipe(void* state) {
 const struct key_type uvssh__ed25519 = {
   .name = KEY_ED25519,
   .type = UVSSH_KEY_ED25519,
+  .bits = 256,
   .state_size = sizeof(struct ed25519),
   .generate = ed25519_generate,
   .read_public = ed25519_read_public,

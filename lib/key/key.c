@@ -11,12 +11,22 @@
  */
 #include "key/key.h"
 
+/* Of several with one uvssh_key_type the first is the usual one. */
 static const struct key_type* const types[] = {
-  &uvssh__ed25519
+  &uvssh__ed25519,
+  &uvssh__ecdsa_nistp256,
+  &uvssh__ecdsa_nistp384,
+  &uvssh__ecdsa_nistp521,
+  &uvssh__rsa
 };
 
 static const struct sign_alg algorithms[] = {
-  { KEY_ED25519, &uvssh__ed25519, COST_LIGHT }
+  { KEY_ED25519, &uvssh__ed25519, COST_LIGHT, NULL },
+  { KEY_ECDSA "nistp256", &uvssh__ecdsa_nistp256, COST_HEAVY, &uvssh__sha256 },
+  { KEY_ECDSA "nistp384", &uvssh__ecdsa_nistp384, COST_HEAVY, &uvssh__sha384 },
+  { KEY_ECDSA "nistp521", &uvssh__ecdsa_nistp521, COST_HEAVY, &uvssh__sha512 },
+  { "rsa-sha2-512", &uvssh__rsa, COST_HEAVY, &uvssh__sha512 },
+  { "rsa-sha2-256", &uvssh__rsa, COST_HEAVY, &uvssh__sha256 }
 };
 
 #define LIST_MAX 512
@@ -43,19 +53,14 @@ const struct sign_alg* uvssh__sign_find(str_t name) {
   return NULL;
 }
 
-int uvssh__sign_check(const char* list) {
-  str_t rest, name;
-  int found = 0;
+const struct sign_alg* uvssh__sign_next(const uvssh_key_t* key,
+                                        const struct sign_alg* prev) {
+  const struct sign_alg* end = algorithms + ARRAY_SIZE(algorithms);
+  const struct sign_alg* alg = prev == NULL ? algorithms : prev + 1;
 
-  if (list == NULL)
-    return UV_EINVAL;
-  rest = str_of(list);
-  while (uvssh__namelist_next(&rest, &name)) {
-    if (uvssh__sign_find(name) == NULL)
-      return UV_EINVAL;
-    found = 1;
-  }
-  return found && rest.base[-1] != ',' ? 0 : UV_EINVAL;
+  while (alg < end && !uvssh__key_fits(key, alg))
+    alg++;
+  return alg < end ? alg : NULL;
 }
 
 const struct key_type* uvssh__key_type_find(str_t name) {
@@ -143,7 +148,7 @@ int uvssh__key_from_blob(uvssh_key_t** key, str_t blob) {
     err = uvssh__key_create(&made, type, blob);
   if (err != 0)
     return err;
-  err = type->read_public(made->state, &r);
+  err = type->read_public(type, made->state, &r);
   if (err == 0)
     *key = made;
   else
@@ -168,15 +173,21 @@ static int key_of_state(uvssh_key_t** key,
   return err;
 }
 
-int uvssh_key_generate(uvssh_key_t** key, uvssh_key_type type, unsigned bits) {
-  const struct key_type* row = NULL;
-  void* state;
+static const struct key_type* type_of_size(uvssh_key_type type, unsigned bits) {
   size_t i;
-  int err;
 
   for (i = 0; i < ARRAY_SIZE(types); i++)
-    if (types[i]->type == type)
-      row = types[i];
+    if (types[i]->type == type &&
+        (bits == 0 || types[i]->bits == 0 || types[i]->bits == bits))
+      return types[i];
+  return NULL;
+}
+
+int uvssh_key_generate(uvssh_key_t** key, uvssh_key_type type, unsigned bits) {
+  const struct key_type* row = type_of_size(type, bits);
+  void* state;
+  int err;
+
   if (key == NULL || row == NULL)
     return UV_EINVAL;
   err = uvssh__crypto_init();
@@ -185,9 +196,11 @@ int uvssh_key_generate(uvssh_key_t** key, uvssh_key_type type, unsigned bits) {
   state = uvssh__calloc(1, row->state_size);
   if (state == NULL)
     return UV_ENOMEM;
-  err = row->generate(state, bits);
+  err = row->generate(row, state, bits);
   if (err == 0)
     err = key_of_state(key, row, state);
+  if (err != 0)                    /* otherwise it is the key's now */
+    row->wipe(state);
   uvssh__free_secret(state, row->state_size);
   uvssh__wipe_stack();
   return err;
@@ -197,6 +210,18 @@ int uvssh_key_generate(uvssh_key_t** key, uvssh_key_type type, unsigned bits) {
 
 int uvssh__key_fits(const uvssh_key_t* key, const struct sign_alg* alg) {
   return key->type == alg->type;
+}
+
+/* A fault of the processor, or of memory: from one such signature of RSA's, or
+ * two of ECDSA's, anybody computes the secret. */
+static int verify_own(const uvssh_key_t* key,
+                      const struct sign_alg* alg,
+                      const void* data,
+                      size_t len,
+                      str_t bare) {
+  int err = key->type->verify(key->state, alg, data, len, bare);
+
+  return err == 0 || err == UV_ENOMEM ? err : UVSSH_ECRYPTO;
 }
 
 int uvssh__key_sign(const uvssh_key_t* key,
@@ -209,7 +234,9 @@ int uvssh__key_sign(const uvssh_key_t* key,
 
   if (!uvssh__key_fits(key, alg) || !key->type->has_secret(key->state))
     return UV_EINVAL;
-  err = key->type->sign(key->state, alg->name, data, len, &bare);
+  err = key->type->sign(key->state, alg, data, len, &bare);
+  if (err == 0 && key->type->verify_own)
+    err = verify_own(key, alg, data, len, str_of_buf(&bare));
   if (err == 0) {
     wr_cstr(signature, alg->name);
     wr_str(signature, bare.base, bare.len);
@@ -231,7 +258,7 @@ int uvssh__key_verify(const uvssh_key_t* key,
 
   if (rd_end(&r) != 0 || !str_is(name, alg->name) || !uvssh__key_fits(key, alg))
     return UVSSH_EKEYFORMAT;
-  return key->type->verify(key->state, alg->name, data, len, bare);
+  return key->type->verify(key->state, alg, data, len, bare);
 }
 
 /* ---- what people see ----------------------------------------------------- */
@@ -275,16 +302,13 @@ static int text_out(struct buf* text, char* out, size_t* len) {
 }
 
 int uvssh_key_fingerprint(const uvssh_key_t* key, char* out, size_t* len) {
-  struct hash_state state;
   uint8_t hash[HASH_SIZE_MAX];
   struct buf text = { 0 };
   str_t digest = { hash, uvssh__sha256.size };
 
   if (key == NULL || len == NULL || (out == NULL && *len != 0))
     return UV_EINVAL;
-  uvssh__sha256.init(&state);
-  uvssh__sha256.update(&state, key->blob, key->blob_len);
-  uvssh__sha256.final(&state, hash);
+  uvssh__hash(&uvssh__sha256, key->blob, key->blob_len, hash);
   uvssh__buf_put(&text, "SHA256:", 7);
   uvssh__base64_write(&text, digest, 0);
   return text_out(&text, out, len);

@@ -81,7 +81,7 @@ static int read_section(uvssh_key_t* key, str_t section) {
   if (r.bad || !same || section.len % BLOCK != 0 ||
       !str_is(name, key->type->name))
     return UVSSH_EKEYFORMAT;
-  err = key->type->read_private(key->state, &r);
+  err = key->type->read_private(key->type, key->state, &r);
   if (err != 0)
     return err;
   (void) rd_str(&r);               /* comment */

@@ -268,7 +268,7 @@ static void write_out(struct attach* a) {
     if (buf.len >= LOOK_BYTES)     /* writing seals the next one, too: the */
       (void) uvssh__loop_is_late(a->loop);   /* time for that begins here */
     a->writing = 1;
-    a->turn_out += buf.len;
+    a->turn_out += buf.len + a->session.transport.deflated_in_flight;
     err = a->transport->ops->write(a->transport, &buf, 1);
     if (err != 0) {
       a->writing = 0;

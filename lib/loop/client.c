@@ -16,7 +16,7 @@ int uvssh_session_init(uv_loop_t* loop,
     return UV_EINVAL;
   if (session->impl != NULL)
     return UV_EBUSY;
-  err = uvssh__config_copy(&copy, config);
+  err = uvssh__config_copy(&copy, config, 0);
   if (err != 0)
     return err;
   err = uvssh__loop_get(loop, &shared);

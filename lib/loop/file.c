@@ -1,6 +1,10 @@
 /* file.c: a file, whole. Blocks: libuv's file functions without a callback. */
 #include "loop/loop.h"
 
+#include <stdio.h>
+
+enum { PATH_MAX_BYTES = 4096 };
+
 int uvssh__file_open(const char* path, int flags) {
   uv_fs_t req;
   int file = uv_fs_open(NULL, &req, path, flags, 0600, NULL);
@@ -54,4 +58,34 @@ int uvssh__file_write(int file, str_t text) {
   n = uv_fs_fsync(NULL, &req, file, NULL);
   uv_fs_req_cleanup(&req);
   return n;
+}
+
+/* The name beside it is new each time: what a crash left is in nobody's way. */
+int uvssh__file_make(const char* path,
+                     str_t text,
+                     int (*publish)(const char* made, const char* path)) {
+  char made[PATH_MAX_BYTES];
+  unsigned chance;
+  uv_fs_t req;
+  int file;
+  int err;
+  int n;
+
+  uvssh__random(&chance, sizeof(chance));
+  n = snprintf(made, sizeof(made), "%s.%08x.new", path, chance);
+  if (n < 0 || (size_t) n >= sizeof(made))
+    return UV_ENAMETOOLONG;
+  file = uvssh__file_open(made,
+                          UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL);
+  if (file < 0)
+    return file;
+  err = uvssh__file_write(file, text);
+  n = uvssh__file_close(file);
+  if (err == 0)
+    err = n;
+  if (err == 0)
+    err = publish(made, path);
+  (void) uv_fs_unlink(NULL, &req, made, NULL);
+  uv_fs_req_cleanup(&req);
+  return err;
 }

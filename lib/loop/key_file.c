@@ -5,9 +5,7 @@
  * by others, not even for a moment. */
 #include "loop/loop.h"
 
-#include <stdio.h>
-
-enum { FILE_MAX = 64 * 1024, PATH_MAX_BYTES = 4096 };
+enum { FILE_MAX = 64 * 1024 };
 
 int uvssh_key_load(uvssh_key_t** key,
                    const char* path,
@@ -33,13 +31,6 @@ int uvssh_key_load(uvssh_key_t** key,
   return err;
 }
 
-static void remove_file(const char* path) {
-  uv_fs_t req;
-
-  (void) uv_fs_unlink(NULL, &req, path, NULL);
-  uv_fs_req_cleanup(&req);
-}
-
 /* link() fails where the name is taken: no race with another process. Where a
  * file system has no links, a look before the move has to do. */
 static int publish(const char* made, const char* path) {
@@ -58,32 +49,6 @@ static int publish(const char* made, const char* path) {
   return err;
 }
 
-/* The name beside it is new each time: what a crash left is in nobody's way. */
-static int save_text(const struct buf* text, const char* path) {
-  char made[PATH_MAX_BYTES];
-  unsigned chance;
-  int file;
-  int err;
-  int n;
-
-  uvssh__random(&chance, sizeof(chance));
-  n = snprintf(made, sizeof(made), "%s.%08x.new", path, chance);
-  if (n < 0 || (size_t) n >= sizeof(made))
-    return UV_ENAMETOOLONG;
-  file = uvssh__file_open(made,
-                          UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL);
-  if (file < 0)
-    return file;
-  err = uvssh__file_write(file, str_of_buf(text));
-  n = uvssh__file_close(file);
-  if (err == 0)
-    err = n;
-  if (err == 0)
-    err = publish(made, path);
-  remove_file(made);
-  return err;
-}
-
 int uvssh_key_save(const uvssh_key_t* key,
                    const char* path,
                    const char* passphrase) {
@@ -99,7 +64,7 @@ int uvssh_key_save(const uvssh_key_t* key,
   text.secret = 1;
   err = uvssh__key_write(key, "", &text);
   if (err == 0)
-    err = save_text(&text, path);
+    err = uvssh__file_make(path, str_of_buf(&text), publish);
   uvssh__buf_free(&text);
   uvssh__wipe_stack();
   return err;

@@ -80,6 +80,22 @@ uvssh_host_verdict uvssh_known_hosts_check(const uvssh_known_hosts_t* hosts,
   return verdict;
 }
 
+int uvssh__known_hosts_prefer(const uvssh_known_hosts_t* hosts,
+                              const char* host,
+                              int port,
+                              const char** list) {
+  struct buf names = { 0 };
+  int err = uvssh__known_hosts_order(str_of_buf(&hosts->text), host, port,
+                                     &names);
+
+  if (err == 0) {
+    *list = uvssh__strndup(names.base, names.len);
+    err = *list == NULL ? UV_ENOMEM : 0;
+  }
+  uvssh__buf_free(&names);
+  return err;
+}
+
 /* ---- adding -------------------------------------------------------------- */
 
 static int size_of(int file, uint64_t* size) {
@@ -164,6 +180,46 @@ int uvssh_known_hosts_add(uvssh_known_hosts_t* hosts,
     wr_bytes(&hosts->text, line.base + 1, line.len - 1);
   uvssh__buf_free(&line);
   return err;
+}
+
+/* ---- replacing ----------------------------------------------------------- */
+
+static int replace(const char* made, const char* path) {
+  uv_fs_t req;
+  int err = uv_fs_rename(NULL, &req, made, path, NULL);
+
+  uv_fs_req_cleanup(&req);
+  return err;
+}
+
+int uvssh_known_hosts_update(uvssh_known_hosts_t* hosts,
+                             const char* host,
+                             int port,
+                             uvssh_key_t* const* keys,
+                             unsigned count) {
+  struct buf was = { 0 };
+  struct buf text = { 0 };
+  unsigned i;
+  int err = hosts == NULL || host == NULL || keys == NULL ? UV_EINVAL : 0;
+
+  for (i = 0; err == 0 && i < count; i++)
+    if (keys[i] == NULL)
+      err = UV_EINVAL;
+  if (err == 0)
+    err = read_text(hosts->path, &was);
+  if (err == 0)
+    err = uvssh__known_hosts_renew(&text, str_of_buf(&was), host, port, keys,
+                                   count);
+  if (err == 0 && !str_eq(str_of_buf(&was), str_of_buf(&text)))
+    err = uvssh__file_make(hosts->path, str_of_buf(&text), replace);
+  uvssh__buf_free(&was);
+  if (err != 0) {
+    uvssh__buf_free(&text);
+    return err;
+  }
+  uvssh__buf_free(&hosts->text);
+  hosts->text = text;
+  return 0;
 }
 
 void uvssh_known_hosts_free(uvssh_known_hosts_t* hosts) {

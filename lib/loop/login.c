@@ -1,8 +1,9 @@
 /* login.c: uvssh_client_login(): connect, host key and login in one, written on
  * the functions that a caller has too.
  *
- * Happy path: the session starts; its host key is looked up in known_hosts;
- * login_try.c logs in.
+ * Happy path: the session starts, with the types of host keys first that
+ * known_hosts has of this host; its key is looked up there; login_try.c logs
+ * in.
  * Failures: whatever ends the session ends this.
  *
  * Never: a password that is kept longer than it may be needed; a secret or a
@@ -148,13 +149,40 @@ static void on_start(uvssh_req_t* req, int status) {
   uvssh__login_try(l);
 }
 
-static int start(struct client_login* l, const uvssh_client_login_t* what) {
+static int connect_or_start(struct client_login* l,
+                            const uvssh_client_login_t* what) {
   uvssh_session_t* session = login_session(l)->desk.pub;
 
   return what->transport != NULL
              ? uvssh_client_start(&l->step, session, what->transport, on_start)
              : uvssh_client_connect(&l->step, session, what->host, what->port,
                                     on_start);
+}
+
+/* Where the config has no order of host key algorithms, that of known_hosts:
+ * it goes with the config. */
+static int prefer_known(struct client_login* l,
+                        const uvssh_client_login_t* what) {
+  const char** list = &l->attach->own_config.hostkey_algorithms;
+  int err = uvssh__known_hosts_prefer(what->hosts, what->host, what->port,
+                                      list);
+
+  login_session(l)->desk.config.hostkey_algorithms = *list;
+  return err;
+}
+
+static int start(struct client_login* l, const uvssh_client_login_t* what) {
+  const char** list = &l->attach->own_config.hostkey_algorithms;
+  int order = *list == NULL && what->hosts != NULL;
+  int err = order ? prefer_known(l, what) : 0;
+
+  if (err == 0)
+    err = connect_or_start(l, what);
+  if (err != 0 && order) {         /* the next one may be another host */
+    uvssh__free((void*) (uintptr_t) *list);
+    *list = login_session(l)->desk.config.hostkey_algorithms = NULL;
+  }
+  return err;
 }
 
 int uvssh_client_login(uvssh_req_t* req,

@@ -75,9 +75,8 @@ static void try_password(struct client_login* l, const char* password) {
 /* 1: this key is tried now; 0: it is passed over. Its reference is ours. */
 static int try_key(struct client_login* l, uvssh_key_t* key) {
   struct session* s = login_session(l);
-  const struct sign_alg* sign = uvssh__sign_find(str_of(uvssh_key_name(key)));
   unsigned i;
-  int use = sign != NULL && uvssh__sig_alg_allowed(&s->transport, sign->name);
+  int use = uvssh__sign_for(&s->transport, key) != NULL;
 
   for (i = 0; i < l->tried_count; i++)
     use &= !uvssh_key_equal(l->tried[i], key);

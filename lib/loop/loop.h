@@ -310,6 +310,12 @@ int uvssh__file_close(int file);
 int uvssh__file_read(int file, struct buf* text, size_t max) MUST_CHECK;
 /* All of it, and until the disk has it. */
 int uvssh__file_write(int file, str_t text) MUST_CHECK;
+/* Makes the file complete beside its place, mode 0600; publish() moves or links
+ * it there, and what is left of it beside goes. */
+int uvssh__file_make(const char* path,
+                     str_t text,
+                     int (*publish)(const char* made, const char* path))
+    MUST_CHECK;
 
 /* ---- key_file_posix.c, key_file_win.c ------------------------------------ */
 
@@ -443,6 +449,12 @@ struct client_login {
 static inline struct session* login_session(const struct client_login* l) {
   return &l->attach->session;
 }
+
+/* *list: as uvssh__known_hosts_order(), to be freed. */
+int uvssh__known_hosts_prefer(const uvssh_known_hosts_t* hosts,
+                              const char* host,
+                              int port,
+                              const char** list) MUST_CHECK;
 
 /* The session goes, and a->login with it. */
 void uvssh__login_end(struct attach* a);

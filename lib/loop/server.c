@@ -14,7 +14,7 @@ static struct server* server_new(const uvssh_config_t* config, int* err) {
   struct server* server = (struct server*) uvssh__calloc(1, sizeof(*server));
 
   *err = server == NULL ? UV_ENOMEM
-                        : uvssh__config_copy(&server->config, config);
+                        : uvssh__config_copy(&server->config, config, 1);
   if (*err != 0) {
     uvssh__free(server);
     return NULL;

@@ -6,18 +6,21 @@
 #include "session/session.h"
 
 /* Sets of states. */
-#define FIRST_KEX (ST_KEXINIT | ST_KEX | ST_NEWKEYS)
+#define FIRST_KEX                                                             \
+  (ST_KEXINIT | ST_KEX | ST_GROUP | ST_GROUP_KEX | ST_NEWKEYS)
 #define LOGIN (ST_SERVICE | ST_AUTH | ST_WAIT | ST_QUERY | ST_SIGNED)
 #define ATTEMPTS (ST_AUTH | ST_WAIT | ST_QUERY | ST_SIGNED)
 #define ANSWERED (ST_WAIT | ST_QUERY | ST_SIGNED)
 #define RUNNING (ST_OPEN | ST_REKEY_SENT)
-#define REKEY (ST_REKEY_KEX | ST_REKEY_NEWKEYS)
+#define REKEY                                                                 \
+  (ST_REKEY_KEX | ST_REKEY_GROUP | ST_REKEY_GROUP_KEX | ST_REKEY_NEWKEYS)
 #define ALWAYS (FIRST_KEX | LOGIN | RUNNING | REKEY)
 
 enum {
   NOT_IN_STRICT_KEX = 1,           /* nor while the first keys are agreed on */
-  EXT_INFO_PLACES = 2,             /* right behind the peer's NEWKEYS, or */
-                                   /* before SUCCESS (RFC 8308 section 2.4) */
+  EXT_INFO_PLACES = 2,             /* right behind the peer's NEWKEYS, before */
+                                   /* SUCCESS (RFC 8308 section 2.4), or once */
+                                   /* in a login that we asked for it in */
   UNKNOWN = 4,                     /* answered UNIMPLEMENTED where allowed */
   PEER_DATA = 8                    /* counts for idle_timeout_ms */
 };
@@ -46,11 +49,6 @@ static int on_ping(struct session* s, rd_t* m) {
   return 0;
 }
 
-static int on_pong(struct session* s, rd_t* m) {
-  (void) rd_str(m);                /* data */
-  return rd_end(m);
-}
-
 #define T(handler) .transport = uvssh__on_##handler
 #define A(handler) .auth = uvssh__on_##handler
 #define C(handler) .conn = uvssh__on_##handler
@@ -77,12 +75,19 @@ static const struct row rows[256] = {
                      .flags = EXT_INFO_PLACES },
   [9 ... 19] = { NOBODYS_EARLY(ALWAYS) },
 
-  /* RFC 4253 section 7, RFC 5656 */
+  /* RFC 4253 section 7, RFC 5656, RFC 4419 (its old request, 30, is not) */
   [MSG_KEXINIT] = { T(kexinit), BOTH(ST_KEXINIT | RUNNING) },
   [MSG_NEWKEYS] = { T(newkeys), BOTH(ST_NEWKEYS | ST_REKEY_NEWKEYS) },
   [22 ... 29] = { NOBODYS_EARLY(ALWAYS) },
   [MSG_KEX_ECDH_INIT] = { T(kex_init), SERVER(ST_KEX | ST_REKEY_KEX) },
-  [MSG_KEX_ECDH_REPLY] = { T(kex_reply), CLIENT(ST_KEX | ST_REKEY_KEX) },
+  [MSG_KEX_ECDH_REPLY] = { T(kex_31), CLIENT(ST_KEX | ST_REKEY_KEX | ST_GROUP |
+                                             ST_REKEY_GROUP) },
+  [MSG_KEX_DH_GEX_INIT] = { T(kex_init),
+                            SERVER(ST_GROUP_KEX | ST_REKEY_GROUP_KEX) },
+  [MSG_KEX_DH_GEX_REPLY] = { T(kex_reply),
+                             CLIENT(ST_GROUP_KEX | ST_REKEY_GROUP_KEX) },
+  [MSG_KEX_DH_GEX_REQUEST] = { T(group_request),
+                               SERVER(ST_GROUP | ST_REKEY_GROUP) },
 
   /* RFC 4252 section 6; late requests are ignored, section 5.1 */
   [MSG_USERAUTH_REQUEST] = { A(userauth_request),
@@ -118,9 +123,20 @@ static const struct row rows[256] = {
   /* local extensions; ping@openssh.com */
   [128 ... 191] = { NOBODYS_EARLY(FIRST_KEX | RUNNING) },
   [MSG_PING] = { S(on_ping), BOTH(ALWAYS), SKIPPED },
-  [MSG_PONG] = { S(on_pong), BOTH(ALWAYS), SKIPPED },
+  [MSG_PONG] = { C(pong), BOTH(ALWAYS), SKIPPED },
   [194 ... 255] = { NOBODYS_EARLY(FIRST_KEX | RUNNING) },
 };
+
+/* EXT_INFO, in a state where it may come at all. */
+static int may_inform(struct session* s, enum state state) {
+  if (state == ST_SERVICE)
+    return s->transport.in_since_newkeys == 1;
+  if (s->transport.peer_ext_info && !s->informed_in_auth)
+    s->informed_in_auth = 1;       /* ours has told that it may */
+  else
+    s->success_is_next = 1;
+  return 1;
+}
 
 static int is_legal(struct session* s, const struct row* row, uint8_t number) {
   enum state state = uvssh__session_state(s);
@@ -135,10 +151,7 @@ static int is_legal(struct session* s, const struct row* row, uint8_t number) {
     s->success_is_next = 0;        /* and then it was */
     return number == MSG_USERAUTH_SUCCESS || number == MSG_DISCONNECT;
   }
-  if ((row->flags & EXT_INFO_PLACES) == 0)
-    return 1;
-  s->success_is_next = state != ST_SERVICE;
-  return s->success_is_next || s->transport.in_since_newkeys == 1;
+  return (row->flags & EXT_INFO_PLACES) == 0 || may_inform(s, state);
 }
 
 static int call(struct session* s, const struct row* row, rd_t* m) {
@@ -152,11 +165,13 @@ static int call(struct session* s, const struct row* row, rd_t* m) {
 }
 
 int uvssh__dispatch(struct session* s, rd_t* m) {
+  str_t whole = { m->at, rd_left(m) };
   uint8_t number = rd_u8(m);
   const struct row* row = &rows[number];
 
-  uvssh__packet_log(&s->transport, "in", number, s->transport.in.seq - 1,
-                    rd_left(m) + 1);
+  if (s->desk.traced)
+    uvssh__trace(&s->transport, 0, s->transport.in.seq - 1, whole,
+                 (str_t) { NULL, 0 });
   if (uvssh__kex_skip_guess(&s->transport, number))
     return 0;
   if (!is_legal(s, row, number)) {

@@ -23,6 +23,8 @@ static unsigned reason_for(int err) {
       return UVSSH_DISCONNECT_VERSION_NOT_SUPPORTED;
     case UVSSH_EMAC:
       return UVSSH_DISCONNECT_MAC_ERROR;
+    case UVSSH_ECOMPRESSION:
+      return UVSSH_DISCONNECT_COMPRESSION_ERROR;
     case UVSSH_ENOALGO:
     case UVSSH_EKEX:
       return UVSSH_DISCONNECT_KEY_EXCHANGE_FAILED;
@@ -68,12 +70,14 @@ static void say(struct session* s, unsigned reason, const char* text) {
 }
 
 static void log_end(struct session* s, int err) {
+  const char* text = s->transport.peer_text != NULL ? s->transport.peer_text
+                                                    : s->transport.failure;
+
   uvssh__log(&s->desk.log,
              err == UVSSH_EDISCONNECT || err == UV_EOF ? UVSSH_LOG_INFO
                                                        : UVSSH_LOG_ERROR,
              "session ends: %s%s%s", uvssh_strerror(err),
-             s->transport.peer_text != NULL ? ": " : "",
-             s->transport.peer_text != NULL ? s->transport.peer_text : "");
+             text != NULL ? ": " : "", text != NULL ? text : "");
 }
 
 void uvssh__session_fail(struct session* s, int err) {
@@ -90,6 +94,9 @@ void uvssh__session_fail(struct session* s, int err) {
     s->end.reason = s->transport.peer_reason;
     s->end_text = s->transport.peer_text;
     s->transport.peer_text = NULL;
+  } else if (s->end_text == NULL) {  /* a login may have said why */
+    s->end_text = s->transport.failure;
+    s->transport.failure = NULL;
   }
   if (reason == 0 || s->lost || s->unwritable) {
     uvssh__session_gone(s, err);

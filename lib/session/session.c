@@ -21,6 +21,7 @@ int uvssh__session_init(struct session* s,
   d->log.arg = d->config.log_arg;
   d->log.level = d->config.log_level;
   d->log.session = d->pub;
+  d->traced = uvssh__trace_is_wanted(d);
   queue_init(&d->questions);
   queue_init(&d->done);
   uvssh__transport_init(&s->transport, d, hostkeys);
@@ -66,6 +67,10 @@ enum state uvssh__session_state(const struct session* s) {
       return ST_KEXINIT;
     case T_KEX:
       return t->rekeying ? ST_REKEY_KEX : ST_KEX;
+    case T_GROUP:
+      return t->rekeying ? ST_REKEY_GROUP : ST_GROUP;
+    case T_GROUP_KEX:
+      return t->rekeying ? ST_REKEY_GROUP_KEX : ST_GROUP_KEX;
     case T_NEWKEYS:
       return t->rekeying ? ST_REKEY_NEWKEYS : ST_NEWKEYS;
     case T_READY:
@@ -119,22 +124,28 @@ static void after_message(struct session* s) {
 
 /* A login may hold a password, and lies where all sessions of the loop read
  * into: whatever has become of the message, nothing of it stays there. */
-static void wipe_login(const rd_t* m) {
-  if (m->at[0] >= MSG_USERAUTH_REQUEST && m->at[0] < MSG_GLOBAL_REQUEST)
-    uvssh__wipe((void*) (uintptr_t) m->at, rd_left(m));
+static int is_of_login(const rd_t* m) {
+  return m->at[0] >= MSG_USERAUTH_REQUEST && m->at[0] < MSG_GLOBAL_REQUEST;
+}
+
+static void wipe_message(const rd_t* m) {
+  uvssh__wipe((void*) (uintptr_t) m->at, rd_left(m));
 }
 
 static int one_message(struct session* s, uint8_t** p, size_t* n) {
   rd_t m, whole;
   int err = uvssh__packet_next(&s->transport, p, n, &m);
+  int wipe;
 
   if (err <= 0)
     return err;
   s->heard_at = desk_now(&s->desk);
   s->missed = 0;
   whole = m;
+  wipe = is_of_login(&m);          /* NEWKEYS goes, with a stream */
   err = within_preauth(s) ? uvssh__dispatch(s, &m) : UVSSH_ELIMIT;
-  wipe_login(&whole);
+  if (wipe)
+    wipe_message(&whole);
   if (err == 0)
     after_message(s);
   return err == 0 ? 1 : err;
@@ -195,8 +206,8 @@ static void run_last(struct session* s, uint8_t* p, size_t n) {
 
   while (err > 0 && !s->deaf) {
     err = uvssh__packet_next(&s->transport, &p, &n, &m);
-    if (err > 0)
-      wipe_login(&m);
+    if (err > 0 && is_of_login(&m))
+      wipe_message(&m);
     number = err > 0 ? rd_u8(&m) : 0;
     if (number == MSG_DISCONNECT && !s->lost)
       s->lost = UVSSH_EDISCONNECT;
@@ -296,6 +307,8 @@ static void tell_ready(struct session* s) {
   s->told_ready = 1;
   s->is_ready = 1;
   s->data_at = s->heard_at = desk_now(&s->desk);
+  if (s->desk.is_server)
+    uvssh__hostkeys_tell(&s->conn);
   if (s->desk.on.on_ready != NULL)
     s->desk.on.on_ready(s->desk.pub);
 }
@@ -320,6 +333,7 @@ static void turn_running(struct session* s) {
   end_if_lost(s);
   complete_start(s);
   complete_rekey(s);
+  uvssh__pings_again(&s->conn);
 }
 
 void uvssh__session_turn(struct session* s) {

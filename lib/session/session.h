@@ -34,7 +34,12 @@ enum state {
   ST_OPEN = 1 << 8,                /* S8, C10 */
   ST_REKEY_SENT = 1 << 9,          /* S9, C11: our KEXINIT, not the peer's */
   ST_REKEY_KEX = 1 << 10,          /* S10, C12 */
-  ST_REKEY_NEWKEYS = 1 << 11       /* S11, C13 */
+  ST_REKEY_NEWKEYS = 1 << 11,      /* S11, C13 */
+  ST_GROUP = 1 << 12,              /* S2, C2g of a group exchange: what group */
+                                   /* is wished; which one it is */
+  ST_GROUP_KEX = 1 << 13,          /* S2g, C2 behind C2g: a public value */
+  ST_REKEY_GROUP = 1 << 14,        /* the same again */
+  ST_REKEY_GROUP_KEX = 1 << 15
 };
 
 enum ending {
@@ -66,6 +71,7 @@ struct session {
   int is_ready;
   int auth_begun;                  /* client: the service is asked for */
   int success_is_next;             /* client: EXT_INFO came before SUCCESS */
+  int informed_in_auth;            /* client: and one came within the login */
   uint64_t started_at;             /* ms, all of these */
   uint64_t thought_at;             /* client: its user was seen thinking, */
   int thinking;                    /* or not */

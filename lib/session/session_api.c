@@ -98,7 +98,7 @@ int uvssh_session_configure(uvssh_session_t* session,
     return UV_EINVAL;
   if (s == NULL)
     return UV_ENOTCONN;
-  err = uvssh__config_check(config);
+  err = uvssh__config_check_log(config, s->desk.is_server, &s->desk.log);
   if (err != 0)
     return err;
   uvssh__config_update(&s->desk.config, config);
@@ -128,6 +128,24 @@ int uvssh_session_request(uvssh_req_t* req,
     return UV_EINVAL;
   return s == NULL ? UV_ENOTCONN
                    : uvssh__global_request(&s->conn, req, what, cb);
+}
+
+int uvssh_session_ping(uvssh_req_t* req,
+                       uvssh_session_t* session,
+                       uvssh_req_cb cb) {
+  struct session* s = ready(session);
+
+  if (req == NULL)
+    return UV_EINVAL;
+  return s == NULL ? UV_ENOTCONN : uvssh__ping(&s->conn, req, cb);
+}
+
+int uvssh_client_no_more_sessions(uvssh_session_t* session) {
+  struct session* s = ready(session);
+
+  if (s == NULL)
+    return UV_ENOTCONN;
+  return s->desk.is_server ? UV_EINVAL : uvssh__no_more_sessions(&s->conn);
 }
 
 int uvssh_session_rekey(uvssh_req_t* req,
@@ -270,19 +288,26 @@ void uvssh_session_info(const uvssh_session_t* session,
                         uvssh_session_info_t* info) {
   const struct session* s = any(session);
   const struct transport* t;
+  unsigned out;
 
   memset(info, 0, sizeof(*info));
   info->kex = info->hostkey_algorithm = info->cipher_in = info->cipher_out = "";
   info->mac_in = info->mac_out = "";
+  info->compression_in = info->compression_out = "";
+  info->rtt_ms = -1;
   if (s == NULL)
     return;
   t = &s->transport;
+  out = s->desk.is_server ? 1 : 0;
   if (strlen(t->ident_peer) > 8)
     uvssh_escape(info->peer_software, sizeof(info->peer_software),
                  strchr(t->ident_peer + 4, '-') + 1);
   if (t->agreed.kex != NULL) {
     info->kex = t->agreed.kex->name;
+    info->post_quantum = t->agreed.kex->post_quantum;
     info->hostkey_algorithm = t->agreed.sign->name;
+    info->compression_in = t->agreed.compression[out == 0]->name;
+    info->compression_out = t->agreed.compression[out]->name;
   }
   info->cipher_in = cipher_name(&t->in);
   info->cipher_out = cipher_name(&t->out);
@@ -296,6 +321,7 @@ void uvssh_session_info(const uvssh_session_t* session,
   info->packets_in = t->in.packets;
   info->packets_out = t->out.packets;
   info->rekeys = t->rekeys;
+  info->rtt_ms = s->conn.rtt_ms;
 }
 
 const uint8_t* uvssh_session_id(const uvssh_session_t* session, size_t* len) {

@@ -90,7 +90,7 @@ static int reach_ident(uvssh_test_peer_t* peer) {
 
 static int reach_keys(uvssh_test_peer_t* peer) {
   DO(exchange(peer));
-  return is_client(peer) ? uvssh_test_peer_expect(peer, MSG_EXT_INFO) : 0;
+  return uvssh_test_peer_expect(peer, MSG_EXT_INFO);
 }
 
 static int reach_service(uvssh_test_peer_t* peer) {
@@ -146,7 +146,7 @@ static int put_signature(uvssh_test_peer_t* peer, const uvssh_key_t* key) {
     wr_bool(&s->message, 1);
     wr_cstr(&s->message, alg->name);
     wr_str(&s->message, blob, len);
-    wr_str(&data, s->session_id, sizeof(s->session_id));
+    wr_str(&data, s->session_id, s->id_len);
     wr_bytes(&data, s->message.base, s->message.len);
     err = data.bad ? UV_ENOMEM : uvssh__key_sign(&mine, alg, data.base,
                                                  data.len, &signature);
@@ -170,7 +170,9 @@ static int await_in(uvssh_test_peer_t* peer) {
     return uvssh__peer_fail(peer, UVSSH_EUNEXPECTED,
                             "expected USERAUTH_SUCCESS (52), "
                             "got USERAUTH_FAILURE (51)");
-  return got > 0 ? 0 : uvssh_test_peer_await(peer, MSG_USERAUTH_SUCCESS);
+  if (got <= 0)
+    DO(uvssh_test_peer_await(peer, MSG_USERAUTH_SUCCESS));
+  return uvssh_test_peer_await(peer, MSG_GLOBAL_REQUEST);  /* its host keys */
 }
 
 static int ask_in(uvssh_test_peer_t* peer, const uvssh_test_login_t* login) {

@@ -13,6 +13,7 @@ void uvssh__script_init(struct script* s, enum role role) {
   s->role = role;
   s->ident = "SSH-2.0-peer";
   s->ext_info = 1;
+  s->kex = &uvssh__curve25519;
   s->cipher = &uvssh__aes256_gcm;
 }
 
@@ -23,13 +24,15 @@ void uvssh__script_reset(struct script* s) {
   uvssh__keys_free(&s->next_out);
   uvssh__buf_free(&s->i_mine);
   uvssh__buf_free(&s->i_theirs);
+  uvssh__buf_free(&s->group);
+  s->secret.secret = 1;
+  uvssh__buf_free(&s->secret);
   uvssh__buf_free(&s->q_c);
   uvssh__buf_free(&s->q_s);
   uvssh__buf_free(&s->k_s);
   uvssh__buf_free(&s->k);
   uvssh__buf_free(&s->message);
   uvssh__buf_free(&s->wire);
-  uvssh__wipe(s->secret, sizeof(s->secret));
   s->is_strict = s->has_theirs = s->has_id = s->has_length = 0;
   s->seq_in = s->seq_out = 0;
   s->ident_theirs[0] = '\0';

@@ -1,5 +1,6 @@
-/* script_kex.c: a script's key exchange, step by step: curve25519-sha256 and
- * the cipher that was set. RFC 4253 sections 7 and 8, RFC 8731, strict KEX.
+/* script_kex.c: a script's key exchange, step by step, by the method and for
+ * the cipher that were set. RFC 4253 sections 7 and 8, RFC 4419, RFC 5656, RFC
+ * 8731, strict KEX.
  *
  * The other side's choice is taken for granted: the script offers one method
  * only. What it was shown it checks: the signature over the hash.
@@ -44,7 +45,7 @@ int uvssh__script_make_kexinit(struct script* s) {
   char kex[300];
   unsigned i;
 
-  snprintf(kex, sizeof(kex), "curve25519-sha256%s%s",
+  snprintf(kex, sizeof(kex), "%s%s%s", s->kex->name,
            !s->ext_info             ? ""
            : s->role == PEER_CLIENT ? ",ext-info-c"
                                     : ",ext-info-s",
@@ -61,6 +62,7 @@ int uvssh__script_make_kexinit(struct script* s) {
 
 int uvssh__script_say_kexinit(struct script* s) {
   int err = uvssh__script_make_kexinit(s);
+
   return err == 0 ? uvssh__script_send(s) : err;
 }
 
@@ -87,40 +89,47 @@ static int hash_of(struct script* s) {
   wr_str(&b, i_c->base, i_c->len);
   wr_str(&b, i_s->base, i_s->len);
   wr_str(&b, s->k_s.base, s->k_s.len);
+  if (s->kex->group_exchange)
+    wr_bytes(&b, s->group.base, s->group.len);
   wr_str(&b, s->q_c.base, s->q_c.len);
   wr_str(&b, s->q_s.base, s->q_s.len);
   wr_bytes(&b, s->k.base, s->k.len);
-  uvssh__sha256.init(&state);
-  uvssh__sha256.update(&state, b.base, b.len);
-  uvssh__sha256.final(&state, s->h);
+  s->kex->hash->init(&state);
+  s->kex->hash->update(&state, b.base, b.len);
+  s->kex->hash->final(&state, s->h);
   bad = b.bad;
   uvssh__buf_free(&b);
-  if (!s->has_id)
+  if (!s->has_id) {
     memcpy(s->session_id, s->h, sizeof(s->h));
+    s->id_len = s->kex->hash->size;
+  }
   s->has_id = 1;
   return bad ? UV_ENOMEM : 0;
 }
 
-static void letter(const struct script* s, char c, uint8_t out[64]) {
-  struct hash_state state;
-  unsigned i;
+enum { LETTER = 2 * HASH_SIZE_MAX }; /* enough for any key */
 
-  for (i = 0; i < 2; i++) {
-    uvssh__sha256.init(&state);
-    uvssh__sha256.update(&state, s->k.base, s->k.len);
-    uvssh__sha256.update(&state, s->h, 32);
-    if (i == 0) {
-      uvssh__sha256.update(&state, &c, 1);
-      uvssh__sha256.update(&state, s->session_id, 32);
+static void letter(const struct script* s, char c, uint8_t out[LETTER]) {
+  const struct hash_alg* hash = s->kex->hash;
+  struct hash_state state;
+  size_t have;
+
+  for (have = 0; have + hash->size <= LETTER; have += hash->size) {
+    hash->init(&state);
+    hash->update(&state, s->k.base, s->k.len);
+    hash->update(&state, s->h, hash->size);
+    if (have == 0) {
+      hash->update(&state, &c, 1);
+      hash->update(&state, s->session_id, s->id_len);
     } else {
-      uvssh__sha256.update(&state, out, 32);
+      hash->update(&state, out, have);
     }
-    uvssh__sha256.final(&state, out + 32 * i);
+    hash->final(&state, out + have);
   }
 }
 
 static int make_keys(struct script* s, int to_server, struct keys* keys) {
-  uint8_t iv[64], key[64], mac[64];
+  uint8_t iv[LETTER], key[LETTER], mac[LETTER];
   int sealing = to_server == (s->role == PEER_CLIENT);
   int shift = to_server ? 0 : 1;
 
@@ -147,6 +156,66 @@ static void keep(struct buf* b, str_t bytes) {
   wr_bytes(b, bytes.base, bytes.len);
 }
 
+/* ---- groups -------------------------------------------------------------- */
+
+static str_t group_of(const struct script* s) {
+  static const str_t none = { NULL, 0 };
+  str_t text = { s->group.base, s->group.len };
+
+  if (!s->kex->group_exchange)
+    return none;
+  text.base += 3 * 4;
+  text.len -= 3 * 4;
+  return text;
+}
+
+static int say_made(struct script* s, int err) {
+  return err == 0 ? uvssh__script_send(s) : err;
+}
+
+int uvssh__script_make_request(struct script* s) {
+  struct buf* m = uvssh__script_message(s, MSG_KEX_DH_GEX_REQUEST);
+
+  uvssh__buf_reset(&s->group);
+  wr_u32(&s->group, GEX_BITS_MIN);
+  wr_u32(&s->group, GEX_BITS_MIN);
+  wr_u32(&s->group, GEX_BITS_MAX);
+  wr_bytes(m, s->group.base, s->group.len);
+  return m->bad || s->group.bad ? UV_ENOMEM : 0;
+}
+
+int uvssh__script_say_request(struct script* s) {
+  return say_made(s, uvssh__script_make_request(s));
+}
+
+int uvssh__script_hear_group(struct script* s) {
+  str_t text = rd_rest(&s->m);
+  struct dh_group group;
+
+  wr_bytes(&s->group, text.base, text.len);
+  return s->group.bad ? UV_ENOMEM : uvssh__dh_group_read(text, &group);
+}
+
+/* As small as the peer lets us: what a test has to wait for. */
+int uvssh__script_make_group(struct script* s) {
+  str_t asked = rd_rest(&s->m);
+  struct buf* m = uvssh__script_message(s, MSG_KEX_DH_GEX_GROUP);
+  int err;
+
+  if (asked.len != 3 * 4)
+    return UVSSH_EMESSAGE;
+  uvssh__buf_reset(&s->group);
+  wr_bytes(&s->group, asked.base, asked.len);
+  err = uvssh__gex_choose(get_u32(asked.base), get_u32(asked.base),
+                          get_u32(asked.base + 8), &s->group);
+  wr_bytes(m, group_of(s).base, group_of(s).len);
+  return err == 0 && m->bad ? UV_ENOMEM : err;
+}
+
+int uvssh__script_say_group(struct script* s) {
+  return say_made(s, uvssh__script_make_group(s));
+}
+
 /* ---- a client's half ----------------------------------------------------- */
 
 int uvssh__script_make_init(struct script* s) {
@@ -154,17 +223,18 @@ int uvssh__script_make_init(struct script* s) {
   int err;
 
   uvssh__buf_reset(&s->q_c);
-  err = uvssh__curve25519.start(s->secret, &s->q_c);
+  uvssh__buf_reset(&s->secret);
+  err = s->kex->start(group_of(s), &s->secret, &s->q_c);
   if (err != 0)
     return err;
-  m = uvssh__script_message(s, MSG_KEX_ECDH_INIT);
+  m = uvssh__script_message(s, s->kex->group_exchange ? MSG_KEX_DH_GEX_INIT
+                                                      : MSG_KEX_ECDH_INIT);
   wr_str(m, s->q_c.base, s->q_c.len);
   return m->bad ? UV_ENOMEM : 0;
 }
 
 int uvssh__script_say_init(struct script* s) {
-  int err = uvssh__script_make_init(s);
-  return err == 0 ? uvssh__script_send(s) : err;
+  return say_made(s, uvssh__script_make_init(s));
 }
 
 /* By the algorithm that the signature names. */
@@ -180,7 +250,7 @@ static int check_signature(const struct script* s, str_t k_s, str_t signature) {
   if (err != 0)
     return err;
   err = uvssh__key_fits(key, alg)
-            ? uvssh__key_verify(key, alg, s->h, 32, signature)
+            ? uvssh__key_verify(key, alg, s->h, s->kex->hash->size, signature)
             : UVSSH_EHOSTKEY;
   uvssh_key_unref(key);
   return err;
@@ -197,7 +267,7 @@ int uvssh__script_hear_reply(struct script* s) {
   keep(&s->k_s, k_s);
   keep(&s->q_s, q_s);
   uvssh__buf_free(&s->k);
-  err = uvssh__curve25519.finish(s->secret, q_s, &s->k);
+  err = s->kex->finish(group_of(s), str_of_buf(&s->secret), q_s, &s->k);
   if (err == 0)
     err = both_keys(s);
   return err == 0 ? check_signature(s, k_s, signature) : err;
@@ -217,13 +287,13 @@ int uvssh__script_make_signature(struct script* s, struct buf* signature) {
   keep(&s->k_s, blob);
   uvssh__buf_reset(&s->q_s);
   uvssh__buf_free(&s->k);
-  err = uvssh__curve25519.respond(q_c, &s->q_s, &s->k);
+  err = s->kex->respond(group_of(s), q_c, &s->q_s, &s->k);
   if (err == 0)
     err = both_keys(s);
   if (err != 0)
     return err;
-  return uvssh__key_sign(s->hostkey, uvssh__sign_find(STR("ssh-ed25519")),
-                         s->h, 32, signature);
+  return uvssh__key_sign(s->hostkey, uvssh__sign_next(s->hostkey, NULL),
+                         s->h, s->kex->hash->size, signature);
 }
 
 int uvssh__script_make_reply(struct script* s) {
@@ -232,7 +302,8 @@ int uvssh__script_make_reply(struct script* s) {
   int err = uvssh__script_make_signature(s, &signature);
 
   if (err == 0) {
-    m = uvssh__script_message(s, MSG_KEX_ECDH_REPLY);
+    m = uvssh__script_message(s, s->kex->group_exchange ? MSG_KEX_DH_GEX_REPLY
+                                                        : MSG_KEX_ECDH_REPLY);
     wr_str(m, s->k_s.base, s->k_s.len);
     wr_str(m, s->q_s.base, s->q_s.len);
     wr_str(m, signature.base, signature.len);
@@ -243,8 +314,7 @@ int uvssh__script_make_reply(struct script* s) {
 }
 
 int uvssh__script_say_reply(struct script* s) {
-  int err = uvssh__script_make_reply(s);
-  return err == 0 ? uvssh__script_send(s) : err;
+  return say_made(s, uvssh__script_make_reply(s));
 }
 
 /* ---- NEWKEYS ------------------------------------------------------------- */

@@ -94,6 +94,7 @@ enum { SCRIPT_PACKET_MAX = 300000 };
   int follows;                     /* first_kex_packet_follows */             \
   const char* ident;                                                          \
   const char* lists[LISTS];        /* NULL: the default */                    \
+  const struct kex_alg* kex;       /* the one that is offered */              \
   const struct cipher_alg* cipher; /* both ways */                            \
   const struct mac_alg* mac;       /* NULL with AEAD */                       \
   const uvssh_key_t* hostkey;      /* a server's */                           \
@@ -108,9 +109,11 @@ enum { SCRIPT_PACKET_MAX = 300000 };
   char ident_theirs[256];                                                     \
   struct buf i_mine, i_theirs;     /* KEXINIT */                              \
   struct buf q_c, q_s, k_s, k;                                                \
-  uint8_t secret[KEX_SECRET_MAX];                                             \
-  uint8_t h[32];                                                              \
-  uint8_t session_id[32];                                                     \
+  struct buf group;                /* min, n, max, p, g of a group exchange */\
+  struct buf secret;                                                          \
+  uint8_t h[HASH_SIZE_MAX];                                                   \
+  uint8_t session_id[HASH_SIZE_MAX];                                          \
+  size_t id_len;                                                              \
   int has_id;                                                                 \
   struct buf message;              /* that is written */                      \
   struct buf wire;                 /* sealed, for whoever carries it */       \
@@ -167,7 +170,15 @@ int uvssh__script_say_ident(struct script* s) MUST_CHECK;
 int uvssh__script_make_kexinit(struct script* s) MUST_CHECK;
 int uvssh__script_say_kexinit(struct script* s) MUST_CHECK;
 void uvssh__script_hear_kexinit(struct script* s);
-/* A client's 30, and the answer with its signature checked. */
+/* What a group exchange has before it: a client's 34, reading the group; a
+ * server's group, which answers the 34 that was taken last. */
+int uvssh__script_make_request(struct script* s) MUST_CHECK;
+int uvssh__script_say_request(struct script* s) MUST_CHECK;
+int uvssh__script_hear_group(struct script* s) MUST_CHECK;
+int uvssh__script_make_group(struct script* s) MUST_CHECK;
+int uvssh__script_say_group(struct script* s) MUST_CHECK;
+/* A client's 30, and the answer with its signature checked; 32 and 33 in a group
+ * exchange. */
 int uvssh__script_make_init(struct script* s) MUST_CHECK;
 int uvssh__script_say_init(struct script* s) MUST_CHECK;
 int uvssh__script_hear_reply(struct script* s) MUST_CHECK;

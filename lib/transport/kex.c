@@ -19,6 +19,7 @@ void uvssh__kex_start(struct transport* t) {
     return;
   }
   queue_init(&t->hs->question.link);
+  t->hs->secret.secret = 1;
   t->kex_started = desk_now(t->desk);
   t->rekeying = t->session_id_len != 0;
   uvssh__kexinit_send(t);
@@ -38,7 +39,7 @@ int uvssh__on_kexinit(struct transport* t, rd_t* m) {
   err = uvssh__kexinit_read(t, m);
   if (err != 0)
     return err;
-  t->phase = T_KEX;
+  t->phase = t->hs->offer.kex->group_exchange ? T_GROUP : T_KEX;
   return t->desk->is_server ? 0 : uvssh__kex_client_begin(t);
 }
 
@@ -68,7 +69,8 @@ int uvssh__exchange_init(struct exchange* x, const struct transport* t) {
     wr_str(&x->prefix, hs->i_ours.base, hs->i_ours.len);
     wr_str(&x->prefix, hs->i_peer.base, hs->i_peer.len);
   }
-  return x->prefix.bad ? UV_ENOMEM : 0;
+  wr_bytes(&x->group, hs->group.base, hs->group.len);
+  return x->prefix.bad || x->group.bad ? UV_ENOMEM : 0;
 }
 
 static void hash_str(const struct hash_alg* hash,
@@ -88,6 +90,7 @@ void uvssh__exchange_hash(struct exchange* x) {
   hash->init(&state);
   hash->update(&state, x->prefix.base, x->prefix.len);
   hash_str(hash, &state, &x->k_s);
+  hash->update(&state, x->group.base, x->group.len);
   hash_str(hash, &state, &x->q_c);
   hash_str(hash, &state, &x->q_s);
   hash->update(&state, x->k.base, x->k.len);   /* encoded already */
@@ -97,6 +100,7 @@ void uvssh__exchange_hash(struct exchange* x) {
 void uvssh__exchange_free(struct exchange* x) {
   uvssh__buf_free(&x->prefix);
   uvssh__buf_free(&x->k_s);
+  uvssh__buf_free(&x->group);
   uvssh__buf_free(&x->q_c);
   uvssh__buf_free(&x->q_s);
   x->k.secret = 1;
@@ -198,6 +202,7 @@ static void install(struct transport* t, struct half* half, struct keys* keys) {
 }
 
 int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
+  unsigned out = t->desk->is_server ? 1 : 0;
   struct keys ours;
   uint64_t sealed = t->out.packets;
   int first = t->session_id_len == 0;
@@ -207,6 +212,7 @@ int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
     t->session_id_len = x->kex->hash->size;
     memcpy(t->session_id, x->h, t->session_id_len);
   }
+  uvssh__keylog(t, x);
   err = make_both(t, x, &ours);
   if (err != 0) {
     uvssh__keys_free(&ours);
@@ -222,6 +228,9 @@ int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
   t->agreed = t->hs->offer;
   t->phase = T_NEWKEYS;
   t->kexinit_sent = 0;
+  err = uvssh__compression_newkeys(t, &t->out, t->agreed.compression[out]);
+  if (err != 0)
+    return err;
   if (first)
     uvssh__ext_info_send(t);
   uvssh__send_deferred(t);
@@ -229,11 +238,15 @@ int uvssh__kex_newkeys(struct transport* t, struct exchange* x) {
 }
 
 int uvssh__on_newkeys(struct transport* t, rd_t* m) {
+  unsigned in = t->desk->is_server ? 0 : 1;
   int err = rd_end(m);
 
   if (err != 0)
     return err;
   install(t, &t->in, &t->hs->next_in);
+  err = uvssh__compression_newkeys(t, &t->in, t->agreed.compression[in]);
+  if (err != 0)
+    return err;
   t->in_since_newkeys = 0;
   t->phase = T_READY;
   t->kex_finished = desk_now(t->desk);
@@ -256,6 +269,8 @@ void uvssh__handshake_free(struct transport* t) {
   uvssh_key_unref(hs->hostkey);
   uvssh__buf_free(&hs->i_ours);
   uvssh__buf_free(&hs->i_peer);
+  uvssh__buf_free(&hs->group);
+  uvssh__buf_free(&hs->secret);
   uvssh__buf_free(&hs->q_c);
   uvssh__keys_free(&hs->next_in);
   uvssh__free_secret(hs, sizeof(*hs));
@@ -283,6 +298,8 @@ void uvssh__transport_init(struct transport* t,
   memset(t, 0, sizeof(*t));
   t->desk = desk;
   t->hostkeys = hostkeys;
+  t->agreed.compression[0] = uvssh__compression_find(STR("none"));
+  t->agreed.compression[1] = t->agreed.compression[0];
   t->tail.secret = 1;
   t->deferred.secret = 1;
 }
@@ -293,6 +310,8 @@ void uvssh__transport_free(struct transport* t) {
   uvssh__handshake_free(t);
   uvssh__keys_free(&t->in.keys);
   uvssh__keys_free(&t->out.keys);
+  uvssh__compression_stop(&t->in);
+  uvssh__compression_stop(&t->out);
   for (; t->blocks != NULL; t->blocks = next) {
     next = t->blocks->next;
     uvssh__block_put(t->desk->pool, t->blocks);
@@ -302,7 +321,8 @@ void uvssh__transport_free(struct transport* t) {
   uvssh_key_unref(t->hostkey);
   uvssh__free(t->sig_algs);
   uvssh__free(t->peer_text);
+  uvssh__free(t->failure);
   t->last = NULL;
   t->hostkey = NULL;
-  t->sig_algs = t->peer_text = NULL;
+  t->sig_algs = t->peer_text = t->failure = NULL;
 }

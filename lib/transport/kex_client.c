@@ -1,39 +1,118 @@
 /* kex_client.c: the client's half of a two-message exchange: RFC 5656 section
- * 4, RFC 8731. Message 30 out, 31 in.
+ * 4, RFC 8731. Message 30 out, 31 in; in a group exchange 32 and 33, behind
+ * what kex_group.c does.
  *
- * Happy path: 31 comes; a job verifies that the server owns the host key; the
- * user is asked about it (first exchange) or it is compared with the first one
- * (later ones); NEWKEYS leaves.
+ * Happy path: an ephemeral key is made, by a job where that is dear; 31 comes;
+ * a job verifies that the server owns the host key; the user is asked about it
+ * (first exchange) or it is compared with the first one (later ones); NEWKEYS
+ * leaves.
  * Until the user has said yes, nothing but this exchange is ever sent. */
 #include "transport/transport.h"
 
 struct client_job {
   struct job job;
   struct transport* t;             /* for done() only */
-  uint8_t secret[KEX_SECRET_MAX];
-  uvssh_key_t* key;                /* the server's */
+  struct buf secret;
+  uvssh_key_t* key;                /* the server's; NULL: of the first half */
   struct exchange x;
 };
 
-int uvssh__kex_client_begin(struct transport* t) {
-  struct buf* m;
-  int err = t->hs->offer.kex->start(t->hs->secret, &t->hs->q_c);
+static void dispose(struct job* job) {
+  struct client_job* j = CONTAINER_OF(job, struct client_job, job);
 
-  if (err != 0)
-    return err;
-  if (t->hs->q_c.bad)
-    return UV_ENOMEM;
-  m = uvssh__message(t, MSG_KEX_ECDH_INIT);
-  wr_str(m, t->hs->q_c.base, t->hs->q_c.len);
-  uvssh__send(t);
+  uvssh__exchange_free(&j->x);
+  uvssh__buf_free(&j->secret);
+  uvssh_key_unref(j->key);
+  uvssh__free_secret(j, sizeof(*j));
+}
+
+static struct client_job* new_job(struct transport* t) {
+  struct client_job* j = (struct client_job*) uvssh__calloc(1, sizeof(*j));
+
+  if (j == NULL)
+    return NULL;
+  j->t = t;
+  j->secret.secret = 1;
+  j->job.cost = offer_cost(&t->hs->offer);
+  j->job.dispose = dispose;
+  return j;
+}
+
+/* ---- the first half ------------------------------------------------------ */
+
+/* Of a group exchange: what we asked for, and what came. */
+static int check_group(const struct exchange* x) {
+  const uint8_t* asked = x->group.base;
+
+  return x->group.len == 0 ? 0 : uvssh__gex_check(exchange_group(x),
+                                                  get_u32(asked),
+                                                  get_u32(asked + 8));
+}
+
+static void run_start(struct job* job) {
+  struct client_job* j = CONTAINER_OF(job, struct client_job, job);
+  struct exchange* x = &j->x;
+
+  job->status = check_group(x);
+  if (job->status != 0)
+    return;
+  job->status = x->kex->start(exchange_group(x), &j->secret, &x->q_c);
+  if (job->status == 0 && (j->secret.bad || x->q_c.bad))
+    job->status = UV_ENOMEM;
+}
+
+static int done_start(struct job* job) {
+  struct client_job* j = CONTAINER_OF(job, struct client_job, job);
+  struct handshake* hs = j->t->hs;
+  struct buf* m;
+
+  if (job->status != 0)
+    return job->status;
+  hs->secret = j->secret;          /* moved */
+  hs->q_c = j->x.q_c;
+  memset(&j->secret, 0, sizeof(j->secret));
+  memset(&j->x.q_c, 0, sizeof(j->x.q_c));
+  m = uvssh__message(j->t, hs->offer.kex->group_exchange ? MSG_KEX_DH_GEX_INIT
+                                                         : MSG_KEX_ECDH_INIT);
+  wr_str(m, hs->q_c.base, hs->q_c.len);
+  uvssh__send(j->t);
   return 0;
 }
+
+int uvssh__kex_client_start(struct transport* t) {
+  struct client_job* j = new_job(t);
+  int err;
+
+  if (j == NULL)
+    return UV_ENOMEM;
+  j->job.run = run_start;
+  j->job.done = done_start;
+  j->x.kex = t->hs->offer.kex;
+  wr_bytes(&j->x.group, t->hs->group.base, t->hs->group.len);
+  if (j->x.kex->cost == COST_HEAVY && !j->x.group.bad)
+    return uvssh__job_submit(t->desk, &j->job);
+  err = UV_ENOMEM;
+  if (!j->x.group.bad) {
+    run_start(&j->job);            /* not worth a queue */
+    err = done_start(&j->job);
+  }
+  dispose(&j->job);
+  return err;
+}
+
+int uvssh__kex_client_begin(struct transport* t) {
+  return t->hs->offer.kex->group_exchange ? uvssh__group_request_send(t)
+                                          : uvssh__kex_client_start(t);
+}
+
+/* ---- the second half ----------------------------------------------------- */
 
 static void run(struct job* job) {
   struct client_job* j = CONTAINER_OF(job, struct client_job, job);
   struct exchange* x = &j->x;
 
-  job->status = x->kex->finish(j->secret, str_of_buf(&x->q_s), &x->k);
+  job->status = x->kex->finish(exchange_group(x), str_of_buf(&j->secret),
+                               str_of_buf(&x->q_s), &x->k);
   if (job->status != 0)
     return;
   if (x->k.bad) {
@@ -96,16 +175,8 @@ static int done(struct job* job) {
   return 0;
 }
 
-static void dispose(struct job* job) {
-  struct client_job* j = CONTAINER_OF(job, struct client_job, job);
-
-  uvssh__exchange_free(&j->x);
-  uvssh_key_unref(j->key);
-  uvssh__free_secret(j, sizeof(*j));
-}
-
 static int fill(struct client_job* j, str_t k_s, str_t q_s, str_t signature) {
-  const struct handshake* hs = j->t->hs;
+  struct handshake* hs = j->t->hs;
   int err = uvssh__key_from_blob(&j->key, k_s);
 
   if (err != 0)
@@ -119,7 +190,8 @@ static int fill(struct client_job* j, str_t k_s, str_t q_s, str_t signature) {
   wr_bytes(&j->x.signature, signature.base, signature.len);
   if (j->x.k_s.bad || j->x.q_c.bad || j->x.q_s.bad || j->x.signature.bad)
     return UV_ENOMEM;
-  memcpy(j->secret, hs->secret, sizeof(j->secret));
+  j->secret = hs->secret;          /* moved: there is one reply */
+  memset(&hs->secret, 0, sizeof(hs->secret));
   return err;
 }
 
@@ -132,14 +204,11 @@ int uvssh__on_kex_reply(struct transport* t, rd_t* m) {
 
   if (err != 0)
     return err;
-  j = (struct client_job*) uvssh__calloc(1, sizeof(*j));
+  j = new_job(t);
   if (j == NULL)
     return UV_ENOMEM;
-  j->t = t;
-  j->job.cost = t->hs->offer.kex->cost;
   j->job.run = run;
   j->job.done = done;
-  j->job.dispose = dispose;
   err = fill(j, k_s, q_s, signature);
   if (err != 0) {
     dispose(&j->job);

@@ -1,5 +1,6 @@
 /* kex_server.c: the server's half of a two-message exchange: RFC 5656 section
- * 4, RFC 8731, and every method of that shape. Message 30 in, 31 out.
+ * 4, RFC 8731, and every method of that shape. Message 30 in, 31 out; in a
+ * group exchange 32 and 33, behind what kex_group.c does.
  *
  * The asymmetric work is one job: it may run on the thread pool while the
  * input of this session waits. */
@@ -16,7 +17,8 @@ static void run(struct job* job) {
   struct server_job* j = CONTAINER_OF(job, struct server_job, job);
   struct exchange* x = &j->x;
 
-  job->status = x->kex->respond(str_of_buf(&x->q_c), &x->q_s, &x->k);
+  job->status = x->kex->respond(exchange_group(x), str_of_buf(&x->q_c), &x->q_s,
+                               &x->k);
   if (job->status != 0)
     return;
   if (x->q_s.bad || x->k.bad) {
@@ -35,11 +37,14 @@ static int done(struct job* job) {
 
   if (job->status != 0)
     return job->status;
-  m = uvssh__message(j->t, MSG_KEX_ECDH_REPLY);
+  m = uvssh__message(j->t, x->kex->group_exchange ? MSG_KEX_DH_GEX_REPLY
+                                                  : MSG_KEX_ECDH_REPLY);
   wr_str(m, x->k_s.base, x->k_s.len);
   wr_str(m, x->q_s.base, x->q_s.len);
   wr_str(m, x->signature.base, x->signature.len);
   uvssh__send(j->t);
+  if (j->t->hostkey == NULL)
+    j->t->hostkey = uvssh_key_ref(j->key);
   return uvssh__kex_newkeys(j->t, x);
 }
 
@@ -75,9 +80,7 @@ int uvssh__on_kex_init(struct transport* t, rd_t* m) {
     return UV_ENOMEM;
   j->t = t;
   j->key = uvssh_key_ref(key_for(t));
-  j->job.cost = t->hs->offer.kex->cost > t->hs->offer.sign->cost
-                    ? t->hs->offer.kex->cost
-                    : t->hs->offer.sign->cost;
+  j->job.cost = offer_cost(&t->hs->offer);
   j->job.run = run;
   j->job.done = done;
   j->job.dispose = dispose;

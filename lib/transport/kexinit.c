@@ -7,7 +7,7 @@
  * spellings, of which one must match. */
 #include "transport/transport.h"
 
-#define COOKIE 16
+#include <stdio.h>
 
 static void list_of_keys(const struct transport* t, struct buf* list) {
   const char* text = t->desk->config.hostkey_algorithms;
@@ -43,6 +43,16 @@ static void write_hostkeys(const struct transport* t, struct buf* m) {
   uvssh__buf_free(&list);
 }
 
+static const char* list_or_default(const char* text,
+                                   enum algo kind,
+                                   int is_server) {
+  return text != NULL ? text : uvssh__algo_default(kind, is_server);
+}
+
+static const char* kex_names(const struct transport* t) {
+  return list_or_default(t->desk->config.kex, ALGO_KEX, t->desk->is_server);
+}
+
 static void write_kex(const struct transport* t, struct buf* m) {
   /* For Paramiko 3.4 and later the last kex-strict-* is what counts, and it
    * knows the first name of it only. */
@@ -50,32 +60,28 @@ static void write_kex(const struct transport* t, struct buf* m) {
       ",ext-info-s,kex-strict-s,kex-strict-s-v00@openssh.com";
   static const char client[] =
       ",ext-info-c,kex-strict-c,kex-strict-c-v00@openssh.com";
-  const char* text = t->desk->config.kex;
+  const char* text = kex_names(t);
   const char* marks = t->desk->is_server ? server : client;
   size_t marks_len = t->session_id_len == 0 ? strlen(marks) : 0;
 
-  if (text == NULL)
-    text = uvssh__algo_default(ALGO_KEX);
   wr_u32(m, (uint32_t) (strlen(text) + marks_len));
   wr_bytes(m, text, strlen(text));
   wr_bytes(m, marks, marks_len);
 }
 
-static const char* list_or_default(const char* text, enum algo kind) {
-  return text != NULL ? text : uvssh__algo_default(kind);
-}
-
 void uvssh__kexinit_send(struct transport* t) {
   const uvssh_config_t* c = &t->desk->config;
-  const char* ciphers = list_or_default(c->ciphers, ALGO_CIPHER);
-  const char* macs = list_or_default(c->macs, ALGO_MAC);
-  const char* compression = list_or_default(c->compression, ALGO_COMPRESSION);
+  int server = t->desk->is_server;
+  const char* ciphers = list_or_default(c->ciphers, ALGO_CIPHER, server);
+  const char* macs = list_or_default(c->macs, ALGO_MAC, server);
+  const char* compression =
+      list_or_default(c->compression, ALGO_COMPRESSION, server);
   struct buf* m = uvssh__message(t, MSG_KEXINIT);
-  uint8_t fresh[COOKIE + sizeof(t->padding)];
+  uint8_t fresh[KEXINIT_COOKIE + sizeof(t->padding)];
 
   uvssh__random(fresh, sizeof(fresh));  /* a system call, so both at once */
-  memcpy(t->padding, fresh + COOKIE, sizeof(t->padding));
-  wr_bytes(m, fresh, COOKIE);
+  memcpy(t->padding, fresh + KEXINIT_COOKIE, sizeof(t->padding));
+  wr_bytes(m, fresh, KEXINIT_COOKIE);
   write_kex(t, m);
   write_hostkeys(t, m);
   wr_cstr(m, ciphers);             /* client to server, server to client */
@@ -104,7 +110,7 @@ struct lists {                     /* one side's KEXINIT */
 static int read_lists(rd_t* m, str_t (*read)(rd_t*), struct lists* l) {
   unsigned i;
 
-  (void) rd_take(m, COOKIE);
+  (void) rd_take(m, KEXINIT_COOKIE);
   l->kex = read(m);
   l->hostkey = read(m);
   for (i = 0; i < 2; i++)
@@ -120,22 +126,41 @@ static int read_lists(rd_t* m, str_t (*read)(rd_t*), struct lists* l) {
   return rd_end(m);
 }
 
-static int none_in_common(const struct transport* t,
-                          const char* what,
-                          str_t ours,
-                          str_t theirs) {
-  char a[300];
-  char b[600];
+/* Room for what is told of a list; a line of the log has 1024 bytes. */
+enum { TOLD_MAX = 460, FAILURE_MAX = 2 * TOLD_MAX + 60 };
 
-  uvssh__log(&t->desk->log, UVSSH_LOG_ERROR,
-             "no %s in common: ours %s; the peer's %s", what,
-             uvssh__escape(a, sizeof(a), ours.base, ours.len),
-             uvssh__escape(b, sizeof(b), theirs.base, theirs.len));
+/* Kept for the log and uvssh_end_t.text; without memory they say less. */
+static int fail(struct transport* t, const char* text) {
+  uvssh__free(t->failure);
+  t->failure = uvssh__strndup(text, strlen(text));
   return UVSSH_ENOALGO;
 }
 
+/* A list that does not fit ends in dots: no escape is shorter than its byte. */
+static const char* told(char out[TOLD_MAX], str_t list) {
+  static const char more[] = "...";
+
+  uvssh__escape(out, TOLD_MAX - sizeof(more), list.base, list.len);
+  if (strlen(out) < list.len)
+    memcpy(out + strlen(out), more, sizeof(more));
+  return list.len == 0 ? "nothing" : out;
+}
+
+static int none_in_common(struct transport* t,
+                          const char* what,
+                          str_t ours,
+                          str_t theirs) {
+  char a[TOLD_MAX];
+  char b[TOLD_MAX];
+  char text[FAILURE_MAX];
+
+  snprintf(text, sizeof(text), "no %s in common: ours %s; the peer's %s", what,
+           told(a, ours), told(b, theirs));
+  return fail(t, text);
+}
+
 /* 0 and *name: the client's first that the server has, too. */
-static int choose(const struct transport* t,
+static int choose(struct transport* t,
                   const char* what,
                   str_t ours,
                   str_t theirs,
@@ -145,7 +170,7 @@ static int choose(const struct transport* t,
   return found ? 0 : none_in_common(t, what, ours, theirs);
 }
 
-static int choose_direction(const struct transport* t,
+static int choose_direction(struct transport* t,
                             const struct lists* ours,
                             const struct lists* theirs,
                             unsigned i,
@@ -163,13 +188,16 @@ static int choose_direction(const struct transport* t,
       return err;
     o->mac[i] = uvssh__mac_find(name);
   }
-  return choose(t, "compression", ours->compression[i], theirs->compression[i],
-                &name);
+  err = choose(t, "compression", ours->compression[i], theirs->compression[i],
+               &name);
+  if (err == 0)
+    o->compression[i] = uvssh__compression_find(name);
+  return err;
 }
 
 /* A mark such as ext-info-c is no method, though both sides may list it: only
  * what the tables know can be chosen. */
-static int choose_kex(const struct transport* t,
+static int choose_kex(struct transport* t,
                       const struct lists* ours,
                       const struct lists* theirs,
                       struct offer* o) {
@@ -182,7 +210,7 @@ static int choose_kex(const struct transport* t,
     if (o->kex != NULL && uvssh__namelist_has(second, name))
       return 0;
   }
-  return none_in_common(t, "key exchange", ours->kex, theirs->kex);
+  return none_in_common(t, "key exchange", str_of(kex_names(t)), theirs->kex);
 }
 
 static int first_names_equal(str_t a, str_t b) {
@@ -207,7 +235,7 @@ static int read_marks(struct transport* t, const struct lists* theirs) {
   t->strict = uvssh__namelist_has(theirs->kex, v00) ||
               uvssh__namelist_has(theirs->kex, standard);
   if (!t->strict && t->desk->config.require_strict)
-    return UVSSH_ENOALGO;
+    return fail(t, "the peer knows no strict key exchange");
   if (!t->strict)
     uvssh__log(&t->desk->log, UVSSH_LOG_INFO,
                "the peer knows no strict key exchange");

@@ -6,23 +6,6 @@
 
 enum { TEXT_MAX = 256, FIRST_IGNORED_MAX = 8 };
 
-void uvssh__packet_log(const struct transport* t,
-                       const char* direction,
-                       uint8_t number,
-                       uint32_t seq,
-                       size_t bytes) {
-  const struct log* log = &t->desk->log;
-  const char* name = uvssh__msg_name(number);
-
-  if (!log_wants(log, UVSSH_LOG_PACKET))
-    return;
-  if (number >= MSG_USERAUTH_REQUEST && number < MSG_GLOBAL_REQUEST)
-    uvssh__log(log, UVSSH_LOG_PACKET, "%s %s #%u", direction, name, seq);
-  else
-    uvssh__log(log, UVSSH_LOG_PACKET, "%s %s #%u, %zu bytes", direction, name,
-               seq, bytes);
-}
-
 void uvssh__disconnect_send(struct transport* t,
                             unsigned reason,
                             const char* text) {

@@ -5,19 +5,22 @@
  * unfinished one moves to the tail, is completed there by copying, and is
  * decrypted there.
  * Failures: a length that cannot be (before anything is done with it), a wrong
- * tag, padding that cannot be.
+ * tag, padding that cannot be, compressed data that cannot be.
  *
  * It never trusts a length for an allocation. */
 #include "transport/transport.h"
+
+static size_t packet_most(const struct transport* t) {
+  return t->desk->logged_in ? PACKET_MAX : PACKET_PREAUTH_MAX;
+}
 
 /* 5: padding_length and the least padding, which leaves no room for a payload;
  * that is refused below, when the padding is known. */
 static int length_ok(const struct transport* t, uint32_t packet_length) {
   const struct keys* k = &t->in.keys;
   size_t block = k->block_size == 0 ? 8 : k->block_size;
-  size_t max = t->desk->logged_in ? PACKET_MAX : PACKET_PREAUTH_MAX;
 
-  return packet_length >= 5 && packet_length <= max &&
+  return packet_length >= 5 && packet_length <= packet_most(t) &&
          (packet_length + (k->clear == 0 ? 4u : 0u)) % block == 0;
 }
 
@@ -64,6 +67,11 @@ static int open_packet(struct transport* t, uint8_t* at, rd_t* m) {
   t->in.key_bytes += 4 + (uint64_t) length + t->in.keys.tag_size;
   if (t->in_since_newkeys < 2)
     t->in_since_newkeys++;
+  if (t->in.compressor != NULL) {
+    err = uvssh__inflate(t->in.compressor, rd_rest(m), packet_most(t), m);
+    if (err != 0)
+      return err;
+  }
   return 1;
 }
 

@@ -87,39 +87,83 @@ static void unreserve(struct transport* t, uint8_t* out, size_t n) {
   t->last = before;
 }
 
-static void seal(struct transport* t,
-                 const uint8_t* head,
-                 size_t head_len,
-                 const uint8_t* body,
-                 size_t body_len,
-                 int bulk) {
+/* Compressing takes ten times as long as sealing: a byte of it counts for more,
+ * so that a turn is no longer for it. */
+enum { DEFLATE_COST = 4 };
+
+/* Some of a packet may be on its way into a key stream or a compressed one: the
+ * peer would not understand what follows. */
+static void give_up(struct transport* t, int err) {
+  t->unsealed = 1;
+  desk_fail(t->desk, err);
+}
+
+/* Bytes of the packet, which stands behind what is queued; 0: it could not be
+ * made. */
+static size_t seal_payload(struct transport* t,
+                           str_t head,
+                           const uint8_t* body,
+                           size_t body_len,
+                           int bulk) {
   struct half* half = &t->out;
-  size_t padding = padding_for(&half->keys, head_len + body_len);
-  size_t length = 1 + head_len + body_len + padding;
+  size_t padding = padding_for(&half->keys, head.len + body_len);
+  size_t length = 1 + head.len + body_len + padding;
   size_t total = 4 + length + half->keys.tag_size;
-  uint8_t* out = t->unsealed ? NULL : reserve(t, total, bulk);
+  uint8_t* out = reserve(t, total, bulk);
   int err;
 
-  if (out == NULL)
-    return;
+  if (out == NULL) {
+    t->unsealed |= half->compressor != NULL;
+    return 0;
+  }
   put_u32(out, (uint32_t) length);
   out[4] = (uint8_t) padding;
-  memcpy(out + 5, head, head_len);
-  memcpy(out + 5 + head_len + body_len, t->padding, padding);
-  err = uvssh__seal(&half->keys, half->seq, out, 5 + head_len, body, body_len,
+  memcpy(out + 5, head.base, head.len);
+  memcpy(out + 5 + head.len + body_len, t->padding, padding);
+  err = uvssh__seal(&half->keys, half->seq, out, 5 + head.len, body, body_len,
                     padding);
-  if (err != 0) {
-    t->unsealed = 1;
-    unreserve(t, out, total);
-    desk_fail(t->desk, err);
-    return;
-  }
-  uvssh__packet_log(t, "out", head[0], half->seq, head_len + body_len);
+  if (err == 0)
+    return total;
+  unreserve(t, out, total);
+  give_up(t, err);
+  return 0;
+}
+
+static void count(struct half* half, size_t total) {
   half->seq++;
   half->packets++;
   half->key_packets++;
   half->bytes += total;
   half->key_bytes += total;
+}
+
+static void seal(struct transport* t,
+                 str_t head,
+                 const uint8_t* body,
+                 size_t body_len,
+                 int bulk) {
+  const str_t plain[] = { head, { body, body_len } };
+  size_t total;
+  int err;
+
+  if (t->unsealed)
+    return;
+  if (t->out.compressor != NULL) {
+    err = uvssh__deflate(t->out.compressor, head.base, head.len, body, body_len,
+                         &head);
+    if (err != 0) {
+      give_up(t, err);
+      return;
+    }
+    body_len = 0;
+    t->deflated += (plain[0].len + plain[1].len) * DEFLATE_COST;
+  }
+  total = seal_payload(t, head, body, body_len, bulk);
+  if (total == 0)
+    return;
+  if (t->desk->traced)
+    uvssh__trace(t, 1, t->out.seq, plain[0], plain[1]);
+  count(&t->out, total);
   queued(t, total, !bulk);
 }
 
@@ -148,15 +192,15 @@ void uvssh__send(struct transport* t) {
   else if (t->kexinit_sent && !belongs_to_kex(m->base[0]))
     defer(t, m);
   else
-    seal(t, m->base, m->len, NULL, 0, 0);
+    seal(t, str_of_buf(m), NULL, 0, 0);
   uvssh__wipe(m->base, m->len);
   if (m->cap > SCRATCH_KEPT)       /* every message wipes all of it */
     uvssh__buf_free(m);
 }
 
 int uvssh__can_send_data(const struct transport* t) {
-  return !t->kexinit_sent && !t->in_flight && t->unsent < SEAL_AHEAD_MAX &&
-         t->desk->failed == 0;
+  return !t->kexinit_sent && !t->in_flight &&
+         t->unsent + t->deflated < SEAL_AHEAD_MAX && t->desk->failed == 0;
 }
 
 void uvssh__send_data(struct transport* t,
@@ -164,7 +208,9 @@ void uvssh__send_data(struct transport* t,
                       size_t head_len,
                       const uint8_t* body,
                       size_t body_len) {
-  seal(t, head, head_len, body, body_len, body_len >= BLOCK_SMALL / 2);
+  str_t first = { head, head_len };
+
+  seal(t, first, body, body_len, body_len >= BLOCK_SMALL / 2);
 }
 
 void uvssh__send_deferred(struct transport* t) {
@@ -172,7 +218,7 @@ void uvssh__send_deferred(struct transport* t) {
   str_t message = rd_str(&waiting);
 
   while (!waiting.bad) {           /* the last may be cut: out of memory */
-    seal(t, message.base, message.len, NULL, 0, 0);
+    seal(t, message, NULL, 0, 0);
     message = rd_str(&waiting);
   }
   uvssh__buf_free(&t->deferred);
@@ -195,6 +241,8 @@ int uvssh__output_next(struct transport* t, uv_buf_t* out) {
   t->in_flight = 1;
   t->unsent -= t->blocks->len;
   t->unsent_replies = 0;
+  t->deflated_in_flight = t->deflated;
+  t->deflated = 0;
   *out = uv_buf_init((char*) t->blocks->data, (unsigned) t->blocks->len);
   return 1;
 }

@@ -8,7 +8,11 @@
  *   kex.c         one exchange from KEXINIT to NEWKEYS; hash and keys
  *   kex_server.c  our half as a server
  *   kex_client.c  our half as a client
+ *   kex_group.c   what a group exchange has before it, both halves
+ *   compression.c  which payloads are compressed
  *   ext_info.c    RFC 8308
+ *   trace.c       what is told of each packet, where somebody listens
+ *   keylog.c      K, for who may read along
  *   message.c     DISCONNECT, IGNORE, DEBUG, UNIMPLEMENTED, PING
  *
  * It knows no socket, no timer and no clock; desk_now() is its time.
@@ -34,6 +38,9 @@ enum transport_phase {
   T_IDENT,                         /* the peer has not said who it is */
   T_KEXINIT,                       /* waiting for the peer's KEXINIT */
   T_KEX,                           /* waiting for a message of the method */
+  T_GROUP,                         /* ... for the first one of an exchange of */
+                                   /* groups, which says what group */
+  T_GROUP_KEX,                     /* ... for its second one */
   T_NEWKEYS,                       /* waiting for the peer's NEWKEYS */
   T_READY                          /* no exchange, or only our KEXINIT sent */
 };
@@ -45,10 +52,13 @@ struct half {                      /* one direction */
   uint64_t packets;
   uint64_t key_bytes;              /* since NEWKEYS */
   uint64_t key_packets;
+  struct compressor* compressor;   /* NULL: payloads are as they are */
 };
 
-struct hostkeys {                  /* of a server; kept */
-  uvssh_key_t* key[4];
+#define HOSTKEYS_MAX 8             /* more than there are types */
+
+struct hostkeys {                  /* of a server; kept; one of each type */
+  uvssh_key_t* key[HOSTKEYS_MAX];
   unsigned count;
 };
 
@@ -57,7 +67,13 @@ struct offer {                     /* what one exchange agreed on */
   const struct sign_alg* sign;
   const struct cipher_alg* cipher[2]; /* client to server, server to client */
   const struct mac_alg* mac[2];
+  const struct compression_alg* compression[2];
 };
+
+/* What a job costs that does the exchange's work and the host key's. */
+static inline enum cost offer_cost(const struct offer* o) {
+  return o->kex->cost > o->sign->cost ? o->kex->cost : o->sign->cost;
+}
 
 /* What the exchange hash is made of. A job owns one, with copies of all it
  * needs; a client keeps it while the host key is asked about. */
@@ -65,7 +81,9 @@ struct exchange {
   const struct kex_alg* kex;
   const struct sign_alg* sign;
   struct buf prefix;               /* V_C, V_S, I_C, I_S, as strings */
-  struct buf k_s, q_c, q_s, k, signature;
+  struct buf k_s;
+  struct buf group;                /* group exchange: min, n, max, p, g */
+  struct buf q_c, q_s, k, signature;
   uint8_t h[HASH_SIZE_MAX];
 };
 
@@ -75,12 +93,19 @@ struct handshake {
   struct buf i_peer;
   struct offer offer;
   int skip_guess;                  /* the peer guessed wrong: skip one */
-  uint8_t secret[KEX_SECRET_MAX];  /* client's ephemeral */
+  struct buf group;                /* as in struct exchange */
+  struct buf secret;               /* client's ephemeral */
   struct buf q_c;                  /* client's public value */
   struct keys next_in;             /* in use from the peer's NEWKEYS on */
   struct question question;        /* client: may this be the host key? */
   uvssh_key_t* hostkey;            /* client: what is asked about */
   struct exchange asked;           /* client: goes on when it is accepted */
+};
+
+enum {                             /* what an EXT_INFO may name */
+  EXTENSION_PING = 1,
+  EXTENSION_HOSTBOUND = 2,         /* from a server */
+  EXTENSION_IN_AUTH = 4            /* from a client */
 };
 
 struct transport {
@@ -91,6 +116,7 @@ struct transport {
   int kexinit_sent;                /* ours, and our NEWKEYS has not followed */
   int in_since_newkeys;            /* packets since the peer's, up to 2 */
   int peer_ext_info;               /* it offered ext-info-c, -s */
+  unsigned extensions;             /* EXTENSION_*: what its EXT_INFO names */
   struct half in;
   struct half out;
 
@@ -111,6 +137,9 @@ struct transport {
   int unsealed;                    /* a packet could not be sealed, and half */
                                    /* of it may have been: nothing leaves now */
   size_t unsent;                   /* bytes in blocks that are not in flight */
+  size_t deflated;                 /* what compressing these took, as if it */
+                                   /* were bytes; and those in flight */
+  size_t deflated_in_flight;
   size_t unsent_replies;           /* sealed since something is in flight */
   uint64_t sealed_end;             /* offset behind all that was sealed */
   uint64_t written_end;            /* offset behind all that was written */
@@ -122,7 +151,7 @@ struct transport {
 
   struct handshake* hs;
   const struct hostkeys* hostkeys; /* server */
-  uvssh_key_t* hostkey;            /* client: the first one, for later ones */
+  uvssh_key_t* hostkey;            /* of the first exchange, in both roles */
   struct offer agreed;             /* names for uvssh_session_info() */
   uint8_t session_id[HASH_SIZE_MAX];
   size_t session_id_len;
@@ -136,6 +165,8 @@ struct transport {
   /* What the peer said in DISCONNECT. */
   unsigned peer_reason;
   char* peer_text;                 /* escaped; NULL: nothing */
+  char* failure;                   /* what there was nothing in common for, in */
+                                   /* words, escaped; NULL */
   unsigned ignored;                /* messages skipped in a first exchange */
 };
 
@@ -201,7 +232,30 @@ void uvssh__output_done(struct transport* t);
 /* 1 when so many replies wait that the peer is to be heard no more. */
 int uvssh__replies_pile_up(const struct transport* t);
 
+/* ---- compression.c ------------------------------------------------------- */
+
+/* New keys of this direction: a new stream, or none. */
+int uvssh__compression_newkeys(struct transport* t,
+                               struct half* half,
+                               const struct compression_alg* alg) MUST_CHECK;
+/* Behind USERAUTH_SUCCESS, both roles: what was delayed begins. */
+int uvssh__compression_login(struct transport* t) MUST_CHECK;
+void uvssh__compression_stop(struct half* half);
+/* The payload as it goes out: lent until the next call. */
+int uvssh__deflate(struct compressor* c,
+                   const uint8_t* head,
+                   size_t head_len,
+                   const uint8_t* body,
+                   size_t body_len,
+                   str_t* payload) MUST_CHECK;
+/* The message that was in a payload, of at most `most` bytes: *m lasts until
+ * the next call. */
+int uvssh__inflate(struct compressor* c, str_t payload, size_t most, rd_t* m)
+    MUST_CHECK;
+
 /* ---- kexinit.c ----------------------------------------------------------- */
+
+#define KEXINIT_COOKIE 16          /* random bytes, behind its number */
 
 /* Builds and sends our KEXINIT; t->hs exists. */
 void uvssh__kexinit_send(struct transport* t);
@@ -221,6 +275,16 @@ int uvssh__exchange_init(struct exchange* x, const struct transport* t)
     MUST_CHECK;
 void uvssh__exchange_hash(struct exchange* x);
 void uvssh__exchange_free(struct exchange* x);
+/* "mpint p, mpint g" of a group exchange; empty. */
+static inline str_t exchange_group(const struct exchange* x) {
+  str_t s = { x->group.base, x->group.len };
+
+  if (s.len != 0) {
+    s.base += 3 * 4;               /* behind min, n, max */
+    s.len -= 3 * 4;
+  }
+  return s;
+}
 /* Both directions' keys from K and H; ours are in use behind our NEWKEYS, which
  * this sends. */
 int uvssh__kex_newkeys(struct transport* t, struct exchange* x) MUST_CHECK;
@@ -228,11 +292,16 @@ void uvssh__handshake_free(struct transport* t);
 /* 1 when bytes, packets or time ask for new keys. */
 int uvssh__rekey_is_due(const struct transport* t);
 
-/* ---- kex_server.c, kex_client.c ------------------------------------------ */
+/* ---- kex_server.c, kex_client.c, kex_group.c ----------------------------- */
 
 int uvssh__on_kex_init(struct transport* t, rd_t* m) MUST_CHECK;
 int uvssh__kex_client_begin(struct transport* t) MUST_CHECK;
+/* Makes the ephemeral key, and says the public one. */
+int uvssh__kex_client_start(struct transport* t) MUST_CHECK;
 int uvssh__on_kex_reply(struct transport* t, rd_t* m) MUST_CHECK;
+int uvssh__on_kex_31(struct transport* t, rd_t* m) MUST_CHECK;
+int uvssh__on_group_request(struct transport* t, rd_t* m) MUST_CHECK;
+int uvssh__group_request_send(struct transport* t) MUST_CHECK;
 /* 1 while the user thinks about a host key: input waits. */
 static inline int kex_is_asking(const struct transport* t) {
   return t->hs != NULL && question_is_open(&t->hs->question);
@@ -240,19 +309,34 @@ static inline int kex_is_asking(const struct transport* t) {
 
 /* ---- ext_info.c ---------------------------------------------------------- */
 
+/* Right behind our first NEWKEYS, to a peer that knows it. */
 void uvssh__ext_info_send(struct transport* t);
+/* Server: once more behind the client's first USERAUTH_REQUEST, where it has
+ * said that it takes that. */
+void uvssh__ext_info_send_in_auth(struct transport* t);
 int uvssh__on_ext_info(struct transport* t, rd_t* m) MUST_CHECK;
 /* 1 when the server takes signatures of this algorithm, or has not said. */
 int uvssh__sig_alg_allowed(const struct transport* t, const char* name);
+/* Client: the best algorithm of this key that the server takes from users, or
+ * NULL, which the log tells. */
+const struct sign_alg* uvssh__sign_for(const struct transport* t,
+                                       const uvssh_key_t* key);
+
+/* ---- trace.c, keylog.c --------------------------------------------------- */
+
+/* 1 when uvssh__trace() is to be called for each packet: desk->traced. */
+int uvssh__trace_is_wanted(const struct desk* desk);
+/* One packet; its message in two pieces, of which the first is not empty. */
+void uvssh__trace(const struct transport* t,
+                  int outgoing,
+                  uint32_t seq,
+                  str_t head,
+                  str_t body);
+/* K of an exchange, to whom the config names. */
+void uvssh__keylog(const struct transport* t, const struct exchange* x);
 
 /* ---- message.c ----------------------------------------------------------- */
 
-/* One line a packet; of logins no size, which would tell a password's. */
-void uvssh__packet_log(const struct transport* t,
-                       const char* direction,
-                       uint8_t number,
-                       uint32_t seq,
-                       size_t bytes);
 void uvssh__disconnect_send(struct transport* t,
                             unsigned reason,
                             const char* text);

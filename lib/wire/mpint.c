@@ -36,23 +36,27 @@ void uvssh__wr_mpint(struct buf* b, const uint8_t* base, size_t len) {
   b->len += 4 + pad + len;
 }
 
+int uvssh__mpint_value(str_t bytes, str_t* value) {
+  *value = bytes;
+  if (bytes.len == 0)
+    return 0;
+  if ((bytes.base[0] & 0x80) != 0)
+    return UVSSH_EMESSAGE;
+  if (bytes.base[0] != 0)
+    return 0;
+  if (bytes.len == 1 || (bytes.base[1] & 0x80) == 0)
+    return UVSSH_EMESSAGE;
+  value->base += 1;
+  value->len -= 1;
+  return 0;
+}
+
 str_t uvssh__rd_mpint(rd_t* r) {
   static const str_t none = { NULL, 0 };
-  str_t s = rd_str(r);
+  str_t value;
 
-  if (s.len == 0)
-    return s;
-  if ((s.base[0] & 0x80) != 0) {
-    r->bad = 1;
-    return none;
-  }
-  if (s.base[0] != 0)
-    return s;
-  if (s.len == 1 || (s.base[1] & 0x80) == 0) {
-    r->bad = 1;
-    return none;
-  }
-  s.base += 1;
-  s.len -= 1;
-  return s;
+  if (uvssh__mpint_value(rd_str(r), &value) == 0)
+    return value;
+  r->bad = 1;
+  return none;
 }

@@ -165,6 +165,8 @@ void uvssh__wr_mpint(struct buf* b, const uint8_t* base, size_t len);
 /* A canonical mpint that is not negative, without its leading zero byte; zero
  * is empty. Anything else sets r->bad. */
 str_t uvssh__rd_mpint(rd_t* r);
+/* The same of what stands behind its length. 0 or UVSSH_EMESSAGE. */
+int uvssh__mpint_value(str_t bytes, str_t* value) MUST_CHECK;
 
 /* ---- namelist.c ---------------------------------------------------------- */
 
@@ -181,6 +183,15 @@ int uvssh__namelist_has(str_t list, str_t name);
 /* The first name of `ours` that `theirs` also has; 0 where there is none. */
 int uvssh__namelist_common(str_t ours, str_t theirs, str_t* name);
 
+/* ---- glob.c -------------------------------------------------------------- */
+
+static inline uint8_t lower(uint8_t c) {           /* ASCII */
+  return c >= 'A' && c <= 'Z' ? (uint8_t) (c + 32) : c;
+}
+
+/* 1 when the name, which is in lower case, fits a pattern with * and ?. */
+int uvssh__glob_fits(str_t pattern, str_t name);
+
 /* ---- message numbers ----------------------------------------------------- */
 
 enum {
@@ -196,6 +207,10 @@ enum {
   MSG_NEWKEYS = 21,
   MSG_KEX_ECDH_INIT = 30,          /* RFC 5656; also KEXDH, HYBRID */
   MSG_KEX_ECDH_REPLY = 31,
+  MSG_KEX_DH_GEX_GROUP = 31,       /* RFC 4419 section 5 */
+  MSG_KEX_DH_GEX_INIT = 32,
+  MSG_KEX_DH_GEX_REPLY = 33,
+  MSG_KEX_DH_GEX_REQUEST = 34,
   MSG_USERAUTH_REQUEST = 50,       /* RFC 4252 section 6 */
   MSG_USERAUTH_FAILURE = 51,
   MSG_USERAUTH_SUCCESS = 52,

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIMING_LAPS_MAX 16
+#define TIMING_LAPS_MAX 24
 #define TIMING_GIB (1024.0 * 1024.0 * 1024.0)
 
 struct lap {

@@ -67,7 +67,7 @@ class Bench:
     def micro(self, steps, rep):
         ms = 30 if self.a.quick else 100
         for name, rows in (("micro-seal", 45), ("micro-message", 36),
-                           ("micro-kex", 5)):
+                           ("micro-kex", 9)):
             def run(name=name):
                 self.keep("micro", rep, json_lines(
                     alone([self.program(name), "--json", "--ms", str(ms)])))

@@ -13,7 +13,9 @@ static uint8_t plain[BARE_ROOM];
 static crypto_aead_aes256gcm_state gcm_key;
 static mbedtls_gcm_context gcm_portable;
 static mbedtls_aes_context aes;
+static mbedtls_gcm_context gcm_128;
 static crypto_auth_hmacsha256_state hmac_key;
+static crypto_auth_hmacsha512_state hmac512_key;
 static int failures;               /* of calls that cannot fail */
 
 static void chacha_seal(uint8_t* p, size_t len) {
@@ -53,6 +55,17 @@ static void portable_open(const uint8_t* p, size_t len) {
                                        p + len, 16, p + 4, plain + 4) != 0;
 }
 
+static void gcm128_seal(uint8_t* p, size_t len) {
+  failures += mbedtls_gcm_crypt_and_tag(&gcm_128, MBEDTLS_GCM_ENCRYPT, len - 4,
+                                        nonce, 12, p, 4, p + 4, p + 4, 16,
+                                        p + len) != 0;
+}
+
+static void gcm128_open(const uint8_t* p, size_t len) {
+  failures += mbedtls_gcm_auth_decrypt(&gcm_128, len - 4, nonce, 12, p, 4,
+                                       p + len, 16, p + 4, plain + 4) != 0;
+}
+
 static void ctr(const uint8_t* in, uint8_t* out, size_t len) {
   static uint8_t stream[16];
   uint8_t counter[16];
@@ -70,6 +83,13 @@ static void hmac(const uint8_t* p, size_t len, uint8_t* tag) {
   crypto_auth_hmacsha256_final(&s, tag);
 }
 
+static void hmac512(const uint8_t* p, size_t len, uint8_t* tag) {
+  crypto_auth_hmacsha512_state s = hmac512_key;
+  crypto_auth_hmacsha512_update(&s, nonce, 4);
+  crypto_auth_hmacsha512_update(&s, p, len);
+  crypto_auth_hmacsha512_final(&s, tag);
+}
+
 static void etm_seal(uint8_t* p, size_t len) {
   ctr(p + 4, p + 4, len - 4);
   hmac(p, len, p + len);
@@ -79,6 +99,18 @@ static void etm_open(const uint8_t* p, size_t len) {
   uint8_t tag[32];
   hmac(p, len, tag);
   failures += sodium_memcmp(tag, p + len, 32) != 0;
+  ctr(p + 4, plain + 4, len - 4);
+}
+
+static void etm512_seal(uint8_t* p, size_t len) {
+  ctr(p + 4, p + 4, len - 4);
+  hmac512(p, len, p + len);
+}
+
+static void etm512_open(const uint8_t* p, size_t len) {
+  uint8_t tag[64];
+  hmac512(p, len, tag);
+  failures += sodium_memcmp(tag, p + len, 64) != 0;
   ctr(p + 4, plain + 4, len - 4);
 }
 
@@ -102,6 +134,9 @@ const struct bare bares[] = {
   { "aes256-ctr etm", "aes256-ctr", "hmac-sha2-256-etm@openssh.com", etm_seal,
     etm_open },
   { "aes256-ctr mac", "aes256-ctr", "hmac-sha2-256", mac_seal, mac_open },
+  { "aes256-ctr etm512", "aes256-ctr", "hmac-sha2-512-etm@openssh.com",
+    etm512_seal, etm512_open },
+  { "aes128-gcm", "aes128-gcm@openssh.com", NULL, gcm128_seal, gcm128_open },
 };
 const size_t bare_count = sizeof(bares) / sizeof(bares[0]);
 
@@ -111,11 +146,15 @@ int bare_set_up(const uint8_t given[BARE_KEY], const uint8_t iv[BARE_IV]) {
   memcpy(key, given, sizeof(key));
   memcpy(nonce, iv, sizeof(nonce));
   mbedtls_gcm_init(&gcm_portable);
+  mbedtls_gcm_init(&gcm_128);
   mbedtls_aes_init(&aes);
   failures += mbedtls_gcm_setkey(&gcm_portable, MBEDTLS_CIPHER_ID_AES, key,
                                  256) != 0;
+  failures += mbedtls_gcm_setkey(&gcm_128, MBEDTLS_CIPHER_ID_AES, key,
+                                 128) != 0;
   failures += mbedtls_aes_setkey_enc(&aes, key, 256) != 0;
   crypto_auth_hmacsha256_init(&hmac_key, key, 32);
+  crypto_auth_hmacsha512_init(&hmac512_key, key, 64);
   if (crypto_aead_aes256gcm_is_available())
     crypto_aead_aes256gcm_beforenm(&gcm_key, key);
   return failures == 0 ? 0 : -1;
@@ -123,6 +162,7 @@ int bare_set_up(const uint8_t given[BARE_KEY], const uint8_t iv[BARE_IV]) {
 
 void bare_free(void) {
   mbedtls_gcm_free(&gcm_portable);
+  mbedtls_gcm_free(&gcm_128);
   mbedtls_aes_free(&aes);
 }
 

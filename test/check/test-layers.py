@@ -19,6 +19,7 @@ KIT_MAY_USE = ["base", "wire", "crypto", "key", KIT]
 RUNS = ["loop", KIT]
 CRYPTO = ["crypto", "key"]
 CRYPTO_HEADERS = ("sodium.h", "sodium/", "mbedtls/", "psa/")
+ZLIB = "lib/crypto/compress_zlib.c"
 # Sockets, files, clocks, signals: what is fed bytes and a time needs none.
 SYSTEM_HEADERS = ("sys/", "netinet/", "arpa/", "netdb.h", "unistd.h",
                   "fcntl.h", "poll.h", "time.h", "pthread.h")
@@ -170,6 +171,12 @@ def cryptography():
             if name.startswith(CRYPTO_HEADERS)])
 
 
+def compression():
+    answer([f"{path}:{line}: <zlib.h> only in {ZLIB}"
+            for path in TEXTS if path != ZLIB
+            for line, _, name in includes(path) if name == "zlib.h"])
+
+
 def libuv_io():
     broken = []
     for path in in_lib():
@@ -214,6 +221,6 @@ def samples_are_users():
 
 for rule in (known_folders, folder_order, kit_is_a_user, one_header_a_folder,
              includes_are_ours, public_headers, no_cycles, cryptography,
-             libuv_io, no_system, samples_are_users):
+             compression, libuv_io, no_system, samples_are_users):
     report.run(rule.__name__, rule)
 report.end()

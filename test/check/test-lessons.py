@@ -141,7 +141,7 @@ def lesson_67_one_source_of_randomness():
 
 
 # Answers of another kind: yes or no.
-QUESTIONS = {"uvssh__algo_check", "uvssh__sign_check", "uvssh__key_fits"}
+QUESTIONS = {"uvssh__key_fits"}
 
 
 def lesson_70_results_cannot_be_ignored():

@@ -164,6 +164,33 @@ static void check_host(void) {
   uvssh_known_hosts_free(again);
 }
 
+/* The host has our key, and one that it has no longer. */
+static void old_hosts_on_disk(void) {
+  uvssh_key_t* old;
+  char line[256];
+  char text[600];
+  size_t len = sizeof(line);
+  int n;
+
+  CHECK_EQ(uvssh_key_public_line(w.key, line, &len), 0);
+  n = snprintf(text, sizeof(text), "host %s\n", line);
+  CHECK_EQ(uvssh_key_generate(&old, UVSSH_KEY_ED25519, 0), 0);
+  len = sizeof(line);
+  CHECK_EQ(uvssh_key_public_line(old, line, &len), 0);
+  uvssh_key_unref(old);
+  snprintf(text + n, sizeof(text) - (size_t) n, "host %s\n", line);
+  put(w.path, text);
+  CHECK_EQ(uvssh_known_hosts_load(&w.hosts, w.path), 0);
+}
+
+static int renew_host(void) {
+  long before = size_of(w.path);
+  int err = uvssh_known_hosts_update(w.hosts, "host", 22, &w.key, 1);
+
+  CHECK_EQ(size_of(w.path), err == 0 ? before / 2 : before);
+  return err;
+}
+
 static int load_hosts(void) {
   uvssh_known_hosts_t* list = NULL;
   int err = uvssh_known_hosts_load(&list, NULL);
@@ -181,6 +208,7 @@ static const struct deed deeds[] = {
   { "known_hosts_load", nothing_on_disk, load_hosts, nothing_on_disk, 0 },
   { "known_hosts_add", hosts_on_disk, add_host, check_host, 1 },
   { "known_hosts_add to none", no_hosts_on_disk, add_host, check_host, -1 },
+  { "known_hosts_update", old_hosts_on_disk, renew_host, check_host, 1 },
 };
 
 /* ---- one case ------------------------------------------------------------ */

@@ -3,6 +3,7 @@
  * began completes once, and all is given back. (That nothing is believed for it
  * is in test-faults-verdict.c.) */
 #include "app.h"
+#include "crypto/crypto.h"
 
 /* ---- what may become of it ----------------------------------------------- */
 
@@ -77,6 +78,20 @@ static void sweep(struct app* a) {
 TEST(bar_3_every_allocation_fails_once) {
   struct app* a = app_new();
 
+  sweep(a);
+  app_end(a);
+}
+
+TEST(bar_3_and_with_compression) {
+  struct app* a;
+
+  if (uvssh__compression_find(STR("zlib")) == NULL)
+    SKIP("built without zlib");
+  a = app_new();
+  a->server_config.compression = "zlib,zlib@openssh.com";
+  a->client_config.compression = "zlib@openssh.com";
+  sweep(a);
+  a->client_config.compression = "zlib";
   sweep(a);
   app_end(a);
 }

@@ -21,7 +21,7 @@ static void check_result(const struct app* a) {
 
 /* Name number i of the table, from the first again behind the last. */
 static const char* algorithm(enum algo kind, uint64_t i, char out[64]) {
-  str_t names = str_of(uvssh__algo_default(kind));
+  str_t names = str_of(uvssh__algo_known(kind));
   str_t rest = names;
   str_t name;
   uint64_t count = 0;
@@ -39,7 +39,7 @@ static const char* algorithm(enum algo kind, uint64_t i, char out[64]) {
 }
 
 static unsigned algorithms(enum algo kind) {
-  str_t rest = str_of(uvssh__algo_default(kind));
+  str_t rest = str_of(uvssh__algo_known(kind));
   str_t name;
   unsigned n = 0;
 

@@ -7,8 +7,10 @@ A seed that exists is written again, the same; what else lies there stays. The
 format of an input stands at the head of each target, and in world.h.
 """
 import os
+import re
 import struct
 import sys
+import zlib
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
@@ -60,6 +62,7 @@ STRICT = ",ext-info-%s,kex-strict-%s-v00@openssh.com,kex-strict-%s"
 CIPHERS = "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes256-ctr"
 MACS = "hmac-sha2-256-etm@openssh.com,hmac-sha2-256"
 POINT = bytes([9]) + bytes(31)
+GROUPS = "diffie-hellman-group-exchange-sha256"
 BLOB = s("ssh-ed25519") + s(bytes(range(32)))
 
 
@@ -162,9 +165,43 @@ def key_blob():
                        ("small-order", BLOB[:19] + b"\1" + bytes(31))):
         save("key-blob", name, s(blob) + s(s("ssh-ed25519") + s(bytes(64))) +
              b"what is signed")
+    point = bytes.fromhex(
+        "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+        "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+    ecdsa = s("ecdsa-sha2-nistp256") + s("nistp256")
+    modulus = b"\0\x80" + bytes(254) + b"\1"
+    rsa = s("ssh-rsa") + s(b"\1\0\1")
+    for name, blob, algorithm, bare in (
+            ("ecdsa", ecdsa + s(point), "ecdsa-sha2-nistp256",
+             s(b"\1") + s(b"\2")),
+            ("ecdsa-off", ecdsa + s(point[:-1] + b"\0"), "ecdsa-sha2-nistp256",
+             s(b"\1") + s(b"\2")),
+            ("ecdsa-curve", s("ecdsa-sha2-nistp384") + s("nistp256") +
+             s(point), "ecdsa-sha2-nistp384", s("") + s("")),
+            ("ecdsa-negative", ecdsa + s(point), "ecdsa-sha2-nistp256",
+             s(b"\xff") + s(b"\0\1")),
+            ("rsa", rsa + s(modulus), "rsa-sha2-512", bytes(256)),
+            ("rsa-256", rsa + s(modulus), "rsa-sha2-256", b"\1" * 255),
+            ("rsa-sha1", rsa + s(modulus), "ssh-rsa", bytes(256)),
+            ("rsa-even", rsa + s(modulus[:-1] + b"\0"), "rsa-sha2-512", b""),
+            ("rsa-small", rsa + s(modulus[:100] + b"\1"), "rsa-sha2-512", b"")):
+        save("key-blob", name, s(blob) + s(s(algorithm) + s(bare)) +
+             b"what is signed")
     save("key-blob", "signature-name", s(BLOB) + s(s("x") + s(bytes(64))))
     save("key-blob", "signature-short", s(BLOB) +
          s(s("ssh-ed25519") + s(bytes(63))))
+
+
+def key_text():
+    """A private key of each type: those of test/lib/keys.c."""
+    path = os.path.join(os.path.dirname(ROOT), "../lib/keys.c")
+    with open(path, encoding="utf-8") as f:
+        rows = re.findall(r'\.name = "([^"]+)".*?\.text =(.*?),\n    \.line',
+                          f.read(), re.S)
+    for name, text in rows:
+        text = "".join(f"{line}\n" for line in
+                       re.findall(r'"(.*)\\n"', text)).encode()
+        save("key-text", name, text)
 
 
 def ident():
@@ -234,9 +271,35 @@ def server_kex():
          say(b"\x1e" + s("wrong")) + say(b"\x1e" + s(POINT)) + say(b"\x15"))
     save("server-kex", "job", do("jobs", 1) + first + do("batch", 2) +
          say(b"\x1e" + s(POINT)) + say(b"\x15") + do("jobs", 0) + SERVICE)
+    groups = say(kexinit(GROUPS, role="c"))
+    ask = say(b"\x22" + u32(2048) + u32(2048) + u32(8192))
+    value = say(b"\x20" + s(bytes(range(1, 99))))
+    save("server-kex", "group", groups + ask + value + say(b"\x15"))
+    save("server-kex", "group-twice", groups + ask + ask)
+    save("server-kex", "group-none", groups + say(b"\x22" + u32(9000) * 3))
+    save("server-kex", "group-old", groups + say(b"\x1e" + u32(2048)))
+    save("server-kex", "group-job", do("jobs", 1) + groups + ask + value +
+         do("jobs", 0) + say(b"\x15"))
+    for name, method, public in (
+            ("nist", "ecdh-sha2-nistp256", b"\4" + bytes(range(64))),
+            ("modular", "diffie-hellman-group14-sha256", bytes(range(1, 99)))):
+        save("server-kex", name, say(kexinit(method, role="c")) +
+             say(b"\x1e" + s(public)))
     save("server-kex", "early", SERVICE + say(b"\x15"))
     save("server-kex", "late", do("time", 255) + do("time", 255))
     save("server-kex", "bye", BYE)
+
+
+def group_seeds():
+    groups = say(kexinit(GROUPS, role="s"))
+    for name, p, g in (("small", b"\x0b", b"\2"), ("even", bytes(256), b"\2"),
+                       ("odd", b"\0" + b"\xff" * 256, b"\2"),
+                       ("negative", b"\xff" * 256, b"\1")):
+        save("client-kex", "group-" + name, groups + say(b"\x1f" + s(p) + s(g)) +
+             say(b"\x21" + s(BLOB) + s(POINT) + s("x")))
+    for name in ("ecdh-sha2-nistp256", "diffie-hellman-group14-sha256"):
+        save("client-kex", name, say(kexinit(name, role="s")) + do("honest", 1) +
+             do("honest", 3))
 
 
 def server_login():
@@ -354,6 +417,32 @@ def server_open():
          mood(LATER) + OPEN + do("time", 20))
     save("server-open", "closes", mood(YES, YES, CLOSE, SEND, CLOSE) + OPEN +
          SHELL + say(data(0, "abc")) + say(close(0)))
+
+
+def extensions():
+    """OpenSSH's; the mutator puts real keys into them."""
+    bound = "publickey-hostbound-v00@openssh.com"
+    names = ("ping@openssh.com", "publickey-hostbound@openssh.com",
+             "ext-info-in-auth@openssh.com")
+    info = say(b"\x07" + u32(3) + b"".join(s(n) + s("0") for n in names))
+    key = b"\0" + s("ssh-ed25519") + s(BLOB) + s(BLOB)
+    save("server-login", "info-in-auth", info + SERVICE + say(PASSWORD))
+    save("server-login", "bound", SERVICE + say(userauth(bound, key)))
+    save("client-login", "info-in-auth", info + say(b"\x06" +
+         s("ssh-userauth")) + do("login", 2) + info + do("honest", 5) + info +
+         say(b"\x34") + do("session", 15))
+    save("server-open", "prove", do("jobs", 1) + say(global_request(
+         "hostkeys-prove-00@openssh.com", 1, s(BLOB))) + do("jobs", 0) +
+         say(global_request("hostkeys-prove-00@openssh.com", 1)))
+    save("server-open", "sessions", OPEN + say(global_request(
+         "no-more-sessions@openssh.com", 0)) + OPEN + SHELL)
+    save("client-open", "hostkeys", say(global_request(
+         "hostkeys-00@openssh.com", 0, s(BLOB) + s("x"))) + say(b"\x51" +
+         s(s("ssh-ed25519") + s(bytes(64)))))
+    for role in ("server-open", "client-open"):
+        save(role, "ping", do("session", 15) * 3 + say(b"\x52") +
+             do("session", 2) + do("session", 15) + say(b"\xc1" + s("1234")))
+    save("client-open", "sessions", do("session", 23) + do("session", 0))
 
 
 def without_memory():
@@ -530,6 +619,10 @@ def text():
     for i, mine in enumerate((KEX, CIPHERS, MACS, "none", "ssh-ed25519", "",
                               "aes256-ctr,")):
         save("text", f"algorithms-{i}", b"\1" + mine.encode())
+    for i, mine in enumerate(("+aes256-ctr", "^hmac-sha2-256,none", "-*",
+                              "-aes*-?cm*,chacha20*", "-!aes*", "+", "^,",
+                              "+aes*", "-aes256-gcm", "-" + "*" * 65, "-none,zlib*")):
+        save("text", f"prefs-{i}", b"\1" + mine.encode())
     for i, mine in enumerate(("", "QUJD", "QUI=", "QQ==", "QR==", "Q===",
                               "QUJD\r\nQUJD", "QU=J", "QUJDQ", "_-__")):
         save("text", f"base64-{i}", b"\2" + mine.encode())
@@ -570,6 +663,23 @@ def requests():
          u32(0))
 
 
+def inflate():
+    def flushed(*texts, how=zlib.Z_PARTIAL_FLUSH):
+        z = zlib.compressobj(6)
+        return b"".join(z.compress(t) + z.flush(how) for t in texts)
+
+    for piece, most in ((0, 0), (6, 3), (255, 255)):
+        for name, what in (("text", flushed(b"a message", b"another one")),
+                           ("zeros", flushed(bytes(300000))),
+                           ("ends", zlib.compress(b"the end") + b"and on"),
+                           ("full", flushed(b"x", how=zlib.Z_FULL_FLUSH)),
+                           ("stored", b"\x78\x01\0\3\0\xfc\xffabc"),
+                           ("dictionary", b"\x79\xbb\0\0\0\1"),
+                           ("distance", b"\x78\x9c\x4b\x04\x42\0"),
+                           ("none", b"SSH is no zlib")):
+            save("inflate", f"{name}-{most}", bytes([piece, most]) + what)
+
+
 def script():
     reply = b"\x1f" + s(BLOB) + s(POINT) + s(s("ssh-ed25519") + s(bytes(64)))
     clear = u32(12) + b"\x06" + b"\x02\0\0\0\0" + bytes(6)
@@ -592,7 +702,8 @@ def script():
 if len(sys.argv) != 1:
     print(__doc__.strip())
     sys.exit(0 if sys.argv[1] in ("-h", "--help") else 2)
-for make in (wire, escape, key_blob, ident, kexinits, packet, server_kex,
-             server_login, server_open, client_kex, client_login, client_open,
-             without_memory, tamper, seal, text, requests, script):
+for make in (wire, escape, key_blob, key_text, ident, kexinits, packet,
+             server_kex, group_seeds, server_login, server_open, client_kex,
+             client_login, client_open, extensions, without_memory, tamper,
+             seal, text, requests, inflate, script):
     make()

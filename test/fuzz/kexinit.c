@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   m = rd_of(copy, in.left);
   (void) rd_u8(&m);                /* its number, which dispatch has read */
   if (uvssh__on_kexinit(&p.t, &m) == 0) {
-    MUST(p.t.phase == T_KEX);
+    MUST(p.t.phase == (p.t.hs->offer.kex->group_exchange ? T_GROUP : T_KEX));
     agreed(&p);
   }
   place_close(&p);

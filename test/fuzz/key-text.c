@@ -15,7 +15,7 @@ static void again(const uvssh_key_t* key, const char* text, size_t len) {
 
 static void look_at(uvssh_key_t* key) {
   struct buf text = { 0 };
-  char line[256];
+  char line[4096];                 /* room for RSA's longest */
   size_t len = sizeof(line);
 
   MUST(uvssh_key_public_line(key, line, &len) == 0);

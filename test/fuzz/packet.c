@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { SUITES = 5, LOGGED_IN = 8, SEALED = 16 };
+enum { SUITES = 8, LOGGED_IN = 8, SEALED = 16 };
 
 static const struct {
   const struct cipher_alg* cipher;
@@ -23,6 +23,9 @@ static const struct {
   { &uvssh__aes256_gcm, NULL },
   { &uvssh__aes256_ctr, &uvssh__hmac_sha256 },
   { &uvssh__aes256_ctr, &uvssh__hmac_sha256_etm },
+  { &uvssh__aes128_gcm, NULL },
+  { &uvssh__aes192_ctr, &uvssh__hmac_sha512_etm },
+  { &uvssh__aes128_ctr, &uvssh__hmac_sha512 },
 };
 
 static void make_keys(unsigned suite, int sealing, struct keys* keys) {

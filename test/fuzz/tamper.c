@@ -202,7 +202,7 @@ static const char* best(const char* client, const char* server) {
 }
 
 static const char* list_or(const char* list, enum algo kind) {
-  return list == NULL ? uvssh__algo_default(kind) : list;
+  return list == NULL ? uvssh__algo_known(kind) : list;
 }
 
 static const char* best_cipher(const struct app* a) {
@@ -464,10 +464,12 @@ static void deed(struct run* r, const uint8_t rec[4]) {
 static void configure(struct run* r, struct input* in) {
   static const char* const ciphers[] = {
     NULL, "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com",
-    "aes256-ctr", "aes256-ctr,aes256-gcm@openssh.com"
+    "aes256-ctr", "aes256-ctr,aes256-gcm@openssh.com",
+    "aes128-gcm@openssh.com", "aes192-ctr,aes128-ctr"
   };
   static const char* const macs[] = {
-    NULL, "hmac-sha2-256", "hmac-sha2-256-etm@openssh.com"
+    NULL, "hmac-sha2-256", "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512,hmac-sha2-512-etm@openssh.com"
   };
   uvssh_config_t* c = &r->app->client_config;
   uvssh_config_t* s = &r->app->server_config;

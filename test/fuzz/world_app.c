@@ -333,6 +333,14 @@ static void on_request(uvssh_session_t* session,
   ask(world_of(session), reply, ABOUT_OTHER);
 }
 
+/* Nobody here can prove that another key is his. */
+static void on_hostkeys(uvssh_session_t* session,
+                        uvssh_key_t* const* keys,
+                        unsigned count) {
+  MUST(!world_of(session)->is_server && world_of(session)->trusted);
+  MUST(count == 1 && uvssh_key_equal(keys[0], fuzz_key(KEY_OF_HOST)));
+}
+
 static void on_close(uvssh_session_t* session, const uvssh_end_t* end) {
   struct world* w = world_of(session);
   uvssh_session_info_t info;
@@ -353,6 +361,7 @@ const uvssh_session_handlers_t app_handlers = {
   .on_ready = on_ready,
   .on_channel = on_channel,
   .on_request = on_request,
+  .on_hostkeys = on_hostkeys,
   .on_close = on_close
 };
 
@@ -501,6 +510,13 @@ static void session_ask(struct world* w) {
     request_started(r, uvssh_session_request(&r->req, &w->pub, &what, on_done));
 }
 
+static void session_ping(struct world* w) {
+  struct app_request* r = request_new(w);
+
+  if (r != NULL)
+    request_started(r, uvssh_session_ping(&r->req, &w->pub, on_done));
+}
+
 static void session_rekey(struct world* w) {
   struct app_request* r = request_new(w);
 
@@ -528,7 +544,12 @@ void app_session(struct world* w, uint8_t how) {
     case 4: session_configure(w, how); break;
     case 5: (void) uvssh_session_disconnect(&w->pub, 11, "bye"); break;
     case 6: uvssh_session_close(&w->pub); break;
-    default: break;
+    default:
+      if ((how & 8) != 0)
+        session_ping(w);
+      else if ((how & 16) != 0)
+        (void) uvssh_client_no_more_sessions(&w->pub);
+      break;
   }
 }
 

@@ -116,13 +116,14 @@ static void say_kexinit(struct world* w) {
 }
 
 static void say_kex_init(struct world* w) {
-  uint8_t secret[KEX_SECRET_MAX];
+  struct buf secret = { 0 };
   struct buf q_c = { 0 };
   struct buf m = { 0 };
 
-  MUST(uvssh__curve25519.start(secret, &q_c) == 0);
+  MUST(uvssh__curve25519.start(STR(""), &secret, &q_c) == 0);
   wr_u8(&m, MSG_KEX_ECDH_INIT);
   wr_str(&m, q_c.base, q_c.len);
+  uvssh__buf_free(&secret);
   uvssh__buf_free(&q_c);
   say(w, &m);
 }
@@ -137,13 +138,14 @@ static void say_kex_reply(struct world* w) {
   size_t len;
 
   if (t->desk->is_server || t->hs == NULL || t->phase != T_KEX ||
-      w->s.ending > E_EMPTYING)
-    return;
+      t->hs->q_c.len == 0 || w->s.ending > E_EMPTYING)
+    return;                        /* a job may still be making what it says */
   MUST(uvssh__exchange_init(&x, t) == 0);
   blob = uvssh_key_blob(key, &len);
   wr_bytes(&x.k_s, blob, len);
   wr_bytes(&x.q_c, t->hs->q_c.base, t->hs->q_c.len);
-  MUST(x.kex->respond(str_of_buf(&x.q_c), &x.q_s, &x.k) == 0);
+  MUST(x.kex->respond(exchange_group(&x), str_of_buf(&x.q_c), &x.q_s,
+                       &x.k) == 0);
   uvssh__exchange_hash(&x);
   MUST(uvssh__key_sign(key, x.sign, x.h, x.kex->hash->size, &x.signature) == 0);
   wr_u8(&m, MSG_KEX_ECDH_REPLY);

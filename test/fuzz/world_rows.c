@@ -9,16 +9,23 @@ static const struct row rows[] = {
   { MSG_SERVICE_REQUEST, NULL, "S" },
   { MSG_SERVICE_ACCEPT, NULL, "S" },
   { MSG_EXT_INFO, NULL, "isA" },                 /* one extension */
+  { MSG_EXT_INFO, NULL, "iss" },
   { MSG_NEWCOMPRESS, NULL, "" },
   { MSG_KEXINIT, NULL, "cxAeemmoollbu" },
   { MSG_NEWKEYS, NULL, "" },
   { MSG_KEX_ECDH_INIT, NULL, "P" },
   { MSG_KEX_ECDH_REPLY, NULL, "KPG" },
+  { MSG_KEX_DH_GEX_GROUP, NULL, "MM" },          /* RFC 4419 */
+  { MSG_KEX_DH_GEX_INIT, NULL, "M" },
+  { MSG_KEX_DH_GEX_REPLY, NULL, "KMG" },
+  { MSG_KEX_DH_GEX_REQUEST, NULL, "BBB" },
   { MSG_USERAUTH_REQUEST, "none", "USw" },       /* RFC 4252 */
   { MSG_USERAUTH_REQUEST, "password", "USwbs" },
   { MSG_USERAUTH_REQUEST, "password", "USwbss" },
   { MSG_USERAUTH_REQUEST, "publickey", "USwbAK" },
   { MSG_USERAUTH_REQUEST, "publickey", "USwbAKG" },
+  { MSG_USERAUTH_REQUEST, AUTH_HOSTBOUND, "USwbAKK" },
+  { MSG_USERAUTH_REQUEST, AUTH_HOSTBOUND, "USwbAKKG" },
   { MSG_USERAUTH_REQUEST, "x@y", "USwr" },
   { MSG_USERAUTH_FAILURE, NULL, "sb" },
   { MSG_USERAUTH_SUCCESS, NULL, "" },
@@ -29,8 +36,13 @@ static const struct row rows[] = {
   { MSG_GLOBAL_REQUEST, "keepalive@openssh.com", "wb" },
   { MSG_GLOBAL_REQUEST, "tcpip-forward", "wbsu" },
   { MSG_GLOBAL_REQUEST, "cancel-tcpip-forward", "wbsu" },
+  { MSG_GLOBAL_REQUEST, "no-more-sessions@openssh.com", "wb" },
+  { MSG_GLOBAL_REQUEST, HOSTKEYS_TELL, "wbK" },
+  { MSG_GLOBAL_REQUEST, HOSTKEYS_TELL, "wbKK" },
+  { MSG_GLOBAL_REQUEST, HOSTKEYS_PROVE, "wbK" },
   { MSG_GLOBAL_REQUEST, "x@y", "wbr" },
   { MSG_REQUEST_SUCCESS, NULL, "r" },
+  { MSG_REQUEST_SUCCESS, NULL, "G" },            /* a host key's proof */
   { MSG_REQUEST_FAILURE, NULL, "" },
   { MSG_CHANNEL_OPEN, "session", "whzz" },       /* RFC 4254 */
   { MSG_CHANNEL_OPEN, "direct-tcpip", "whzzsusu" },
@@ -88,7 +100,7 @@ static size_t width(char kind) {
   switch (kind) {
     case 'b': return 1;
     case 'c': return 16;
-    case 'u': case 'h': case 'z': case 'i': return 4;
+    case 'u': case 'h': case 'z': case 'i': case 'B': return 4;
     default: return 0;
   }
 }
@@ -154,11 +166,15 @@ static const uint32_t sizes[] = {
   0x7fffffff, 0xffffffff
 };
 
+static const uint32_t bits[] = { 2048, 2048, 2048, 8192, 3072, 1024, 0,
+                                 0xffffffff };
+
 static const char* const texts[] = {
   "", "a", "user", "word", "xterm", "LANG", "C", "true", "sftp", "TERM", "INT",
   "HUP", "host.example", "192.0.2.1", "::1", "publickey", "password",
   "publickey,password", "server-sig-algs", "en", "\x1b[2J\x07", "\xff\xfe\xc2",
-  "a\nb\r", "none", "ssh-ed25519", "x@y"
+  "a\nb\r", "none", "ssh-ed25519", "x@y", "0", "ping@openssh.com",
+  "publickey-hostbound@openssh.com", "ext-info-in-auth@openssh.com"
 };
 
 static const char* const users[] = { "user", "user", "other", "", "root\n" };
@@ -167,14 +183,17 @@ static const char* const kexes[] = {
   "curve25519-sha256", "curve25519-sha256@libssh.org",
   "curve25519-sha256,ext-info-c,ext-info-s",
   "x,curve25519-sha256,kex-strict-c-v00@openssh.com,kex-strict-c",
-  "x,curve25519-sha256,kex-strict-s-v00@openssh.com,kex-strict-s", "x", ""
+  "x,curve25519-sha256,kex-strict-s-v00@openssh.com,kex-strict-s", "x", "",
+  "diffie-hellman-group-exchange-sha256,kex-strict-s,kex-strict-c",
+  "diffie-hellman-group-exchange-sha256", "ecdh-sha2-nistp256",
+  "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256"
 };
 static const char* const ciphers[] = {
   "chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr",
-  "x,aes256-ctr", "none", ""
+  "x,aes256-ctr", "aes128-gcm@openssh.com", "aes128-ctr", "none", ""
 };
 static const char* const macs[] = {
-  "hmac-sha2-256", "hmac-sha2-256-etm@openssh.com", "none", ""
+  "hmac-sha2-256", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512", "none", ""
 };
 
 static void write_key(struct buf* m, uint64_t random) {
@@ -205,6 +224,19 @@ static void write_filler(struct buf* m, size_t len, int fill, int counted) {
   }
 }
 
+/* Small ones, one that is a group's p, and what is as large. */
+static void write_mpint(struct buf* m, uint64_t random) {
+  uint8_t small[2] = { 0, (uint8_t) (random >> 8) };
+  str_t p = uvssh__dh_group(2048).p;
+
+  if (random % 4 < 2)
+    uvssh__wr_mpint(m, small, sizeof(small));
+  else if (random % 4 == 2)
+    uvssh__wr_mpint(m, p.base, p.len);
+  else
+    write_filler(m, p.len, (int) (random >> 8) % 256, 1);
+}
+
 static void write_text(struct buf* m, uint64_t random) {
   if (random % 16 == 15)           /* much of the same */
     write_filler(m, (size_t) (random >> 8) % 700, 'x', 1);
@@ -232,6 +264,8 @@ void field_write(struct buf* m, const struct row* row, char kind,
     case 'K': write_key(m, random); break;
     case 'G': write_signature(m); break;
     case 'P': write_filler(m, 32, (int) (random % 3) * 4, 1); break;
+    case 'M': write_mpint(m, random); break;
+    case 'B': wr_u32(m, PICK(bits, random)); break;
     case 'x': wr_cstr(m, PICK(kexes, random)); break;
     case 'e': wr_cstr(m, PICK(ciphers, random)); break;
     case 'm': wr_cstr(m, PICK(macs, random)); break;

@@ -8,6 +8,7 @@
  *   w the row's name        s any text          U a user's name
  *   S a service             A a key algorithm   K a key   G a signature
  *   P a point               x, e, m, o, l       KEXINIT's lists
+ *   M an mpint              B a size in bits
  *   i uint32, 1 as a rule
  *
  * A new message joins with one row. Every message that has a name in

@@ -1,6 +1,6 @@
 /* Ciphers: chacha20-poly1305@openssh.com (draft-ietf-sshm-chacha20-poly1305,
- * appendix A), what it is made of (RFC 8439), AES-256-GCM packets made with
- * OpenSSL's AES, AES-256-CTR (NIST SP 800-38A, F.5.5 and F.5.6).
+ * appendix A), what it is made of (RFC 8439), AES-GCM packets made with
+ * OpenSSL's AES, AES-CTR (NIST SP 800-38A, F.5).
  */
 #include "hex.h"
 
@@ -141,18 +141,24 @@ TEST(aead_rfc8439) {
  * and the third, and the 4 bytes before it stay. */
 static const struct {
   const char* plain;
-  const char* sealed;
+  const char* sealed;              /* with 256 bits of key */
+  const char* sealed_128;
 } gcm_packets[] = {
   { "000000100400070e151c232a31383f464d545b62",
-    "00000010e0100b1d4864b138ec29c117762d2daa14e82fa7fbb90e24ec87b22cb3d62e4a"
+    "00000010e0100b1d4864b138ec29c117762d2daa14e82fa7fbb90e24ec87b22cb3d62e4a",
+    "00000010e59a11a33fb3a74f9dc6aa7cf3e321e0a570fa631bb0cd274c40826551780de0"
   },
   { "000000200401080f161d242b323940474e555c636a71787f868d949ba2a9b0b7bec5ccd3",
     "00000020a0beca40ea3257062867531b65488619fc892c372c6db66796f5b4e69b27ad11"
-    "8a438a2c1b36ba9eb0aeca12d381c0b2" },
+    "8a438a2c1b36ba9eb0aeca12d381c0b2",
+    "00000020d4327a4848db02ea82b1f44c04094646a16088797a76c1b023209a3da40e8c07"
+    "64f212d131662d344e6eb8d00427fff1" },
   { "0000003004020910171e252c333a41484f565d646b727980878e959ca3aab1b8bfc6cdd4"
     "dbe2e9f0f7fe050c131a21282f363d44",
     "0000003018bb5526347a90908a01fa7b1e8c38bff9e264c57ec30089c09f748c849c8788"
-    "14309458a460a6e093e1e0e67dbc4ec85fa24ba4d4e541855a50f437165c4510" },
+    "14309458a460a6e093e1e0e67dbc4ec85fa24ba4d4e541855a50f437165c4510",
+    "000000308e5fc78d5091114360fc6b6b3e9c26c407faac7794ee36e9dc129d104ba84fbb"
+    "621ace37560bd19c816a05703961b4d63b9f0e2dec8bed3905f6fe9ff000669a" },
 };
 
 static void check_gcm(const struct cipher_alg* alg) {
@@ -168,7 +174,9 @@ static void check_gcm(const struct cipher_alg* alg) {
   for (i = 0; i < ARRAY_SIZE(gcm_packets); i++) {
     NOTE("packet %zu", i);
     n = hex_read(plain, sizeof(plain), gcm_packets[i].plain);
-    CHECK_EQ(hex_read(sealed, sizeof(sealed), gcm_packets[i].sealed), n + 16);
+    CHECK_EQ(hex_read(sealed, sizeof(sealed),
+                      alg->key_size == 16 ? gcm_packets[i].sealed_128
+                                          : gcm_packets[i].sealed), n + 16);
     check_packet(alg, sealer, opener, (uint32_t) (1000 - i), 5 + i, plain, n,
                  sealed);
   }
@@ -184,22 +192,43 @@ TEST(aes256_gcm_packets_portable) {
   check_gcm(&uvssh__aes256_gcm_portable);
 }
 
-TEST(aes256_ctr_sp800_38a) {
-  const struct cipher_alg* alg = &uvssh__aes256_ctr;
+TEST(aes128_gcm_packets) {
+  check_gcm(&uvssh__aes128_gcm);
+}
+
+static const struct {
+  const struct cipher_alg* alg;
+  const char* key;
+  const char* sealed;
+} ctrs[] = {                       /* F.5.5, F.5.3, F.5.1 */
+  { &uvssh__aes256_ctr,
+    "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+    "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5"
+    "2b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6" },
+  { &uvssh__aes192_ctr,
+    "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+    "1abc932417521ca24f2b0459fe7e6e0b090339ec0aa6faefd5ccc2c6f4ce8e94"
+    "1e36b26bd1ebc670d1bd1d665620abf74f78a7f6d29809585a97daec58c6b050" },
+  { &uvssh__aes128_ctr,
+    "2b7e151628aed2a6abf7158809cf4f3c",
+    "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff"
+    "5ae4df3edbd5d35e5b4f09020db03eab1e031dda2fbe03d1792170a0f3009cee" },
+};
+
+/* Both ways, in two pieces of every size. */
+static void check_ctr(const struct cipher_alg* alg,
+                      const char* key_text,
+                      const char* sealed_text) {
   uint8_t key[32], iv[16], plain[64], sealed[64], got[64];
   size_t cut;
 
-  hex_read(key, 32, "603deb1015ca71be2b73aef0857d7781"
-                    "1f352c073b6108d72d9810a30914dff4");
+  CHECK_EQ(hex_read(key, 32, key_text), alg->key_size);
   hex_read(iv, 16, "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
   hex_read(plain, 64, "6bc1bee22e409f96e93d7e117393172a"
                       "ae2d8a571e03ac9c9eb76fac45af8e51"
                       "30c81c46a35ce411e5fbc1191a0a52ef"
                       "f69f2445df4f9b17ad2b417be66c3710");
-  hex_read(sealed, 64, "601ec313775789a5b7a7f504bbf3d228"
-                       "f443e3ca4d62b59aca84e990cacaf5c5"
-                       "2b0930daa23de94ce87017ba2d84988d"
-                       "dfc9c58db67aada613c2dd08457941a6");
+  hex_read(sealed, 64, sealed_text);
   for (cut = 0; cut <= 64; cut++) {
     void* state = make_state(alg, key, iv, 1);
     CHECK_EQ(alg->crypt(state, plain, got, cut), 0);
@@ -212,5 +241,14 @@ TEST(aes256_ctr_sp800_38a) {
     CHECK_EQ(alg->crypt(state, got + cut, got + cut, 64 - cut), 0);
     CHECK_MEM(got, 64, plain, 64);
     drop_state(alg, state);
+  }
+}
+
+TEST(aes_ctr_sp800_38a) {
+  size_t i;
+
+  for (i = 0; i < ARRAY_SIZE(ctrs); i++) {
+    NOTE("%s", ctrs[i].alg->name);
+    check_ctr(ctrs[i].alg, ctrs[i].key, ctrs[i].sealed);
   }
 }

@@ -64,37 +64,49 @@ TEST(hash_fips180) {
   }
 }
 
-/* RFC 4231. Ours takes keys of 32 bytes: shorter ones end in zeros, which is
- * the same key, and what is longer than a block is hashed first. */
+/* RFC 4231. Ours takes keys as long as its hash: shorter ones end in zeros,
+ * which is the same key, and what is longer than a block is hashed first. */
 static const struct {
   const char* key;
   const char* data;
-  const char* tag;                 /* row 5 has 16 bytes of it */
+  const char* sha256;              /* row 5 has 16 bytes of it */
+  const char* sha512;
 } hmacs[] = {
   { "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b",
     "4869205468657265",
-    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+    "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
+    "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854" },
   { "4a656665",
     "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
-    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+    "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737" },
   { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
     "dddddddddddddddddddddddddddddddd",
-    "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+    "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+    "fa73b0089d56a284efb0f0756c890be9b1b5dbdd8ee81a3655f83e33b2279d39"
+    "bf3e848279a722c806b485a47e67c807b946a337bee8942674278859e13292fb" },
   { "0102030405060708090a0b0c0d0e0f10111213141516171819",
     "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
     "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
-    "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
+    "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+    "b0ba465637458c6990e5a8c5f61d4af7e576d97ff94b872de76f8050361ee3db"
+    "a91ca5c11aa25eb4d679275cc5788063a5f19741120c4f2de2adebeb10a298dd" },
   { "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c",
     "546573742057697468205472756e636174696f6e",
-    "a3b6167473100ee06e0c796c2955552b" },
+    "a3b6167473100ee06e0c796c2955552b",
+    "415fad6271580a531d4179bc891d87a6" },
   { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a6520"
     "4b6579202d2048617368204b6579204669727374",
-    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+    "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352"
+    "6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598" },
   { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -104,46 +116,63 @@ static const struct {
     "626c6f636b2d73697a6520646174612e20546865206b6579206e6565647320746f20"
     "626520686173686564206265666f7265206265696e6720757365642062792074686520"
     "484d414320616c676f726974686d2e",
-    "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2" },
+    "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+    "e37b6a775dc87dbaa4dfa9f96e5e3ffddebd71f8867289865df5a32d20cdc944"
+    "b6022cac3c4982b10d5eeb55c3e4de15134676fb6de0446065c97440fa8c6a58" },
 };
 
-static void make_key(uint8_t key[32], const char* text) {
+static void make_key(const struct hash_alg* hash,
+                     uint8_t* key,
+                     const char* text) {
   uint8_t raw[256];
   struct hash_state state;
   size_t len = hex_read(raw, sizeof(raw), text);
 
-  memset(key, 0, 32);
-  if (len <= 32) {
+  memset(key, 0, hash->size);
+  if (len <= hash->size) {
     memcpy(key, raw, len);
     return;
   }
-  CHECK(len > 64);
-  uvssh__sha256.init(&state);
-  uvssh__sha256.update(&state, raw, len);
-  uvssh__sha256.final(&state, key);
+  CHECK(len > 128);                /* a block of either */
+  hash->init(&state);
+  hash->update(&state, raw, len);
+  hash->final(&state, key);
 }
 
 /* The first 4 bytes stand where the sequence number does; the rest is cut at
  * every place into a and b. */
-TEST(hmac_rfc4231) {
-  const struct mac_alg* mac = &uvssh__hmac_sha256;
-  uint8_t key[32], data[256], want[32], tag[32];
-  size_t i, cut, len, n;
+static void check_hmac(const struct mac_alg* mac,
+                       const uint8_t* key,
+                       const char* data_text,
+                       const char* tag_text) {
+  uint8_t data[256], want[64], tag[64];
+  size_t len = hex_read(data, sizeof(data), data_text);
+  size_t n = hex_read(want, sizeof(want), tag_text);
   void* state = malloc(mac->state_size);
+  size_t cut;
 
-  CHECK(state != NULL);
+  CHECK(state != NULL && n <= mac->tag_size);
+  CHECK_EQ(mac->init(state, key), 0);
+  for (cut = 4; cut <= len; cut++) {
+    CHECK_EQ(mac->tag(state, get_u32(data), data + 4, cut - 4, data + cut,
+                      len - cut, tag), 0);
+    CHECK_MEM(tag, n, want, n);
+  }
+  mac->done(state);
+  free(state);
+}
+
+TEST(hmac_rfc4231) {
+  uint8_t key[64];
+  size_t i;
+
   for (i = 0; i < ARRAY_SIZE(hmacs); i++) {
     NOTE("row %zu", i);
-    make_key(key, hmacs[i].key);
-    len = hex_read(data, sizeof(data), hmacs[i].data);
-    n = hex_read(want, sizeof(want), hmacs[i].tag);
-    CHECK_EQ(mac->init(state, key), 0);
-    for (cut = 4; cut <= len; cut++) {
-      CHECK_EQ(mac->tag(state, get_u32(data), data + 4, cut - 4, data + cut,
-                        len - cut, tag), 0);
-      CHECK_MEM(tag, n, want, n);
-    }
-    mac->done(state);
+    make_key(&uvssh__sha256, key, hmacs[i].key);
+    check_hmac(&uvssh__hmac_sha256, key, hmacs[i].data, hmacs[i].sha256);
+    check_hmac(&uvssh__hmac_sha256_etm, key, hmacs[i].data, hmacs[i].sha256);
+    make_key(&uvssh__sha512, key, hmacs[i].key);
+    check_hmac(&uvssh__hmac_sha512, key, hmacs[i].data, hmacs[i].sha512);
+    check_hmac(&uvssh__hmac_sha512_etm, key, hmacs[i].data, hmacs[i].sha512);
   }
-  free(state);
 }

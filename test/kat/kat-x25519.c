@@ -29,10 +29,11 @@ static void multiply(uint8_t out[32],
                      const uint8_t u[32]) {
   struct buf k = { 0 };
   str_t peer = { u, 32 };
+  str_t secret = { scalar, 32 };
   rd_t r;
   str_t value;
 
-  CHECK_EQ(uvssh__curve25519.finish(scalar, peer, &k), 0);
+  CHECK_EQ(uvssh__curve25519.finish(STR(""), secret, peer, &k), 0);
   CHECK(k.secret);
   r = rd_of(k.base, k.len);
   value = uvssh__rd_mpint(&r);
@@ -88,16 +89,18 @@ static void typed_random(void* out, size_t len) {
 /* Section 6.1 as the two sides play it. */
 TEST(x25519_rfc7748_exchange) {
   void (*source)(void*, size_t) = uvssh__random_source;
-  uint8_t secret[KEX_SECRET_MAX], want[32];
+  uint8_t want[32];
+  struct buf secret = { 0 };
   struct buf a = { 0 }, b = { 0 }, ka = { 0 }, kb = { 0 };
 
   uvssh__random_source = typed_random;
   next_random = rows[2].scalar;
-  CHECK_EQ(uvssh__curve25519.start(secret, &a), 0);
+  CHECK_EQ(uvssh__curve25519.start(STR(""), &secret, &a), 0);
   next_random = rows[3].scalar;
-  CHECK_EQ(uvssh__curve25519.respond(str_of_buf(&a), &b, &kb), 0);
+  CHECK_EQ(uvssh__curve25519.respond(STR(""), str_of_buf(&a), &b, &kb), 0);
   uvssh__random_source = source;
-  CHECK_EQ(uvssh__curve25519.finish(secret, str_of_buf(&b), &ka), 0);
+  CHECK_EQ(uvssh__curve25519.finish(STR(""), str_of_buf(&secret),
+                                    str_of_buf(&b), &ka), 0);
 
   hex_read(want, 32, rows[3].u);
   CHECK_MEM(a.base, a.len, want, 32);
@@ -107,6 +110,7 @@ TEST(x25519_rfc7748_exchange) {
   CHECK_EQ(ka.len, 36);            /* the first bit is 0 */
   CHECK_MEM(ka.base + 4, 32, want, 32);
   CHECK_MEM(ka.base, ka.len, kb.base, kb.len);
+  uvssh__buf_free(&secret);
   uvssh__buf_free(&a);
   uvssh__buf_free(&b);
   uvssh__buf_free(&ka);

@@ -192,13 +192,27 @@ void peer_read_kexinit(struct peer* p) {
 
 /* A test may have changed the key since the last one. */
 static void expect_init(struct peer* p) {
-  peer_expect(p, MSG_KEX_ECDH_INIT);
+  peer_expect(p, p->kex->group_exchange ? MSG_KEX_DH_GEX_INIT
+                                        : MSG_KEX_ECDH_INIT);
   p->hostkey = p->app->pipe.hostkeys.key[0];
 }
 
 void peer_make_reply(struct peer* p, struct buf* signature) {
   expect_init(p);
   CHECK_EQ(uvssh__script_make_signature(&p->script, signature), 0);
+}
+
+void peer_agree_group(struct peer* p) {
+  if (!p->kex->group_exchange)
+    return;
+  if (p->role == PEER_CLIENT) {
+    said(p, uvssh__script_say_request(&p->script));
+    peer_expect(p, MSG_KEX_DH_GEX_GROUP);
+    CHECK_EQ(uvssh__script_hear_group(&p->script), 0);
+    return;
+  }
+  peer_expect(p, MSG_KEX_DH_GEX_REQUEST);
+  said(p, uvssh__script_say_group(&p->script));
 }
 
 void peer_say_kex(struct peer* p) {
@@ -211,7 +225,8 @@ void peer_say_kex(struct peer* p) {
 }
 
 void peer_read_kex(struct peer* p) {
-  peer_expect(p, MSG_KEX_ECDH_REPLY);
+  peer_expect(p, p->kex->group_exchange ? MSG_KEX_DH_GEX_REPLY
+                                        : MSG_KEX_ECDH_REPLY);
   CHECK_EQ(uvssh__script_hear_reply(&p->script), 0);
 }
 
@@ -227,6 +242,7 @@ static void exchange(struct peer* p) {
   peer_say_kexinit(p);
   if (!p->has_theirs)
     peer_read_kexinit(p);
+  peer_agree_group(p);
   peer_say_kex(p);
   if (p->role == PEER_CLIENT)
     peer_read_kex(p);
@@ -244,7 +260,7 @@ void peer_rekey(struct peer* p) {
 void peer_reach_service(struct peer* p) {
   peer_say_ident(p);
   exchange(p);
-  if (p->role == PEER_CLIENT && p->ext_info)
+  if (p->ext_info)
     peer_expect(p, MSG_EXT_INFO);
   pipe_run(&p->app->pipe);
 }
@@ -276,6 +292,7 @@ void peer_reach_open(struct peer* p) {
     wr_cstr(m, "none");
     peer_send(p);
     peer_expect(p, MSG_USERAUTH_SUCCESS);
+    peer_expect(p, MSG_GLOBAL_REQUEST);  /* its host keys */
     CHECK_EQ(p->app->server_ready, 1);
     return;
   }

@@ -81,7 +81,9 @@ void peer_say_ident(struct peer* p);
 void peer_read_ident(struct peer* p);
 void peer_say_kexinit(struct peer* p);
 void peer_read_kexinit(struct peer* p);
-/* A client's 30, a server's 31 (after reading 30). */
+/* In a group exchange: 34 and 31, said or read; else nothing. */
+void peer_agree_group(struct peer* p);
+/* A client's 30, a server's 31 (after reading 30); 32 and 33 then. */
 void peer_say_kex(struct peer* p);
 /* A client reads 31 and checks the signature. */
 void peer_read_kex(struct peer* p);

@@ -140,7 +140,7 @@ static int side_open(struct side* s,
                      const uvssh_session_handlers_t* handlers,
                      const struct hostkeys* hostkeys) {
   uvssh_session_handlers_t mine = *handlers;
-  int err = uvssh__config_copy(&s->config, config);
+  int err = uvssh__config_copy(&s->config, config, hostkeys != NULL);
 
   if (err != 0)
     return err;
@@ -221,7 +221,8 @@ void pipe_free(struct pipe* p) {
   pipe_reset(p);
   uvssh__pool_free(&p->pool);
   uvssh__slots_destroy(p->slots);
-  uvssh_key_unref(p->hostkeys.key[0]);
+  while (p->hostkeys.count > 0)
+    uvssh_key_unref(p->hostkeys.key[--p->hostkeys.count]);
   memset(p, 0, sizeof(*p));
 }
 

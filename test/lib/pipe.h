@@ -58,7 +58,7 @@ struct side {                      /* one end */
   int dirty;
   int closes;                      /* on_close has come */
   uvssh_end_t end;                 /* its text is end_text */
-  char end_text[600];
+  char end_text[1100];
   uvssh_req_t start_req;           /* a client's */
   int started;                     /* 1: that is done, with start_status */
   int start_status;
@@ -100,7 +100,7 @@ struct pipe {
   struct side client;
   struct slots* slots;
   struct pool pool;
-  struct hostkeys hostkeys;        /* one of Ed25519 */
+  struct hostkeys hostkeys;        /* one of Ed25519; a test's, too */
   uint64_t now;
   uint64_t seed;                   /* of pipe_random() */
   uint64_t steps;                  /* taken so far */

@@ -55,7 +55,10 @@ const struct load_mix load_mixes[] = {
   { "chacha20-poly1305@openssh.com", "hmac-sha2-256", "curve25519-sha256" },
   { "aes256-gcm@openssh.com", "hmac-sha2-256", "curve25519-sha256" },
   { "aes256-ctr", "hmac-sha2-256-etm@openssh.com", "curve25519-sha256" },
-  { "aes256-ctr", "hmac-sha2-256", "curve25519-sha256@libssh.org" }
+  { "aes256-ctr", "hmac-sha2-256", "curve25519-sha256@libssh.org" },
+  { "aes128-gcm@openssh.com", "hmac-sha2-512", "mlkem768x25519-sha256" },
+  { "aes192-ctr", "hmac-sha2-512-etm@openssh.com", "ecdh-sha2-nistp256" },
+  { "aes128-ctr", "hmac-sha2-512", "curve25519-sha256" }
 };
 const unsigned load_mix_count = sizeof(load_mixes) / sizeof(load_mixes[0]);
 

@@ -28,6 +28,7 @@
   XX(SERVER_CLOSED, "uvssh_server_cb")                                        \
   XX(CLIENT_HOSTKEY, "on_hostkey")                                            \
   XX(CLIENT_BANNER, "on_banner")                                              \
+  XX(CLIENT_HOSTKEYS, "on_hostkeys")                                          \
   XX(CLIENT_START, "uvssh_req_cb")                                            \
   XX(CLIENT_SIGN, "uvssh_sign_cb")                                            \
   XX(CLIENT_KEY, "uvssh_req_cb")                                              \

@@ -96,6 +96,7 @@ static void call_plain(struct both* b) {
   CHECK(uvssh_err_name(UV_ENOMEM) != NULL);
   CHECK(uvssh_escape(out, sizeof(out), text) == out);
   uvssh_config_init(&config);
+  (void) uvssh_config_check(&config, NULL);
   uvssh_window_budget_set((uint64_t) 256 << 20);
   (void) uvssh_window_budget_used();
   CHECK_EQ(uvssh_pty_mode(&pty, 53, &value), 0);
@@ -121,6 +122,7 @@ static void call_keys(void) {
   CHECK_EQ(uvssh_key_external(&other, half, on_sign, NULL, NULL), 0);
   CHECK(uvssh_key_equal(key, other) && uvssh_key_has_secret(other));
   CHECK(uvssh_key_blob(key, &len) != NULL && uvssh_key_name(key) != NULL);
+  CHECK_EQ(uvssh_known_hosts_update(NULL, "host", 22, &key, 1), UV_EINVAL);
   CHECK_EQ(uvssh_known_hosts_check(NULL, "host", 22, key, NULL),
            UVSSH_HOST_UNKNOWN);
   uvssh_key_unref(uvssh_key_ref(key));
@@ -171,6 +173,7 @@ static void call_session(struct both* b, struct peer* p) {
   took(uvssh_auth_password(req(), s, "someone", "x", on_done));
   took(uvssh_auth_publickey(req(), s, "someone", b->key, on_done));
   took(uvssh_session_request(req(), s, &ask, on_done));
+  took(uvssh_session_ping(req(), s, on_done));
   took(uvssh_session_rekey(req(), s, on_done));
   took(uvssh_channel_open(req(), s, &c.channel, &open, &channel_on,
                           on_channel_open));
@@ -267,6 +270,7 @@ static void call_sessions(struct both* b) {
   c.begun += 2;
   took(uvssh_client_connect(req(), &c.by_name, "127.0.0.1", 1, on_done));
   CHECK_EQ(uvssh_client_login(req(), &c.by_name, &what, on_done), UV_EBUSY);
+  CHECK_EQ(uvssh_client_no_more_sessions(&c.by_name), UV_ENOTCONN);
   CHECK_EQ(uvssh_test_pipe(&b->loop, &c.up, &c.down, NULL), 0);
   CHECK_EQ(uvssh_test_pipe_hold(&c.up, 1), 0);
   CHECK_EQ(uvssh_test_pipe_hold(&c.up, 0), 0);

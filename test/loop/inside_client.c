@@ -181,6 +181,11 @@ static void on_prompt(uvssh_session_t* session,
   (void) uvssh_reply_answers(reply, &answer, 1);
 }
 
+static void on_hostkeys(uvssh_session_t* session, uvssh_key_t* const* keys,
+                        unsigned count) {
+  at(peer_of(session), AT_CLIENT_HOSTKEYS);
+}
+
 static void on_banner(uvssh_session_t* session, const char* text) {
   CHECK(!peer_of(session)->extra);
   at(peer_of(session), AT_CLIENT_BANNER);
@@ -244,6 +249,7 @@ void talk_client_handlers(struct both* b) {
   b->client_on.on_hostkey = on_hostkey;
   b->client_on.on_prompt = on_prompt;
   b->client_on.on_banner = on_banner;
+  b->client_on.on_hostkeys = on_hostkeys;
   b->client_on.on_ready = on_client_ready;
   b->client_on.on_channel = on_client_channel;
   b->client_on.on_close = on_client_close;

@@ -13,6 +13,8 @@ CODE = "".join(report.read(path)
 
 NO_POINT = {
     "uvssh_log_cb": "must not call the library, as config.h says",
+    "uvssh_trace_cb": "the same",
+    "uvssh_keylog_cb": "the same",
     "uvssh_loops_end_cb": "in a thread of its own: test-loop-loops.c",
 }
 NOT_CALLED = {

@@ -363,3 +363,42 @@ TEST(hosts_ssh_keygen_hashes) {
   uvssh_known_hosts_free(hosts);
   end();
 }
+
+/* ---- a host's keys change --------------------------------------------------- */
+
+TEST(hosts_are_renewed) {
+  uvssh_key_t* both[2];
+  uvssh_known_hosts_t* hosts;
+  char text[600], want[600];
+
+  begin();
+  both[0] = other;
+  both[1] = key;
+  snprintf(text, sizeof(text), "# mine\nhost %s\n", line);
+  write_file(text);
+  hosts = load();
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "host", 0, both, 2), 0);
+  CHECK_EQ(ask(hosts, "host", 0, key), UVSSH_HOST_KNOWN);
+  CHECK_EQ(ask(hosts, "host", 0, other), UVSSH_HOST_KNOWN);
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "host", 0, both, 2), 0);
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "host", 0, both, 1), 0);
+  CHECK_EQ(ask(hosts, "host", 0, key), UVSSH_HOST_CHANGED);
+  CHECK_EQ(ask(hosts, "host", 0, other), UVSSH_HOST_KNOWN);
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "host", 0, &both[1], 1), UV_ENOENT);
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "other", 0, both, 2), UV_ENOENT);
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "host", 0, NULL, 2), UV_EINVAL);
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "host", 0, both, 0), UV_ENOENT);
+  CHECK_EQ(uvssh_known_hosts_update(NULL, "host", 0, both, 2), UV_EINVAL);
+  uvssh_known_hosts_free(hosts);
+  end();
+  begin();                         /* what others have added meanwhile stays */
+  snprintf(text, sizeof(text), "host %s\n", line);
+  write_file(text);
+  hosts = load();
+  snprintf(want, sizeof(want), "host %s\nhost ssh-rsa x\n", line);
+  write_file(want);
+  CHECK_EQ(uvssh_known_hosts_update(hosts, "host", 0, &key, 1), 0);
+  check_file(want);
+  uvssh_known_hosts_free(hosts);
+  end();
+}

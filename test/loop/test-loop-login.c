@@ -784,6 +784,42 @@ TEST(login_revoked_host) {
   check_hostkey("@revoked", 1, NOW_YES, 0, 0, UVSSH_EHOSTKEY);
 }
 
+/* The server has two keys, known_hosts the one that is asked for last. */
+TEST(login_asks_for_what_is_known_first) {
+  static const char* const orders[] = { NULL, "ssh-ed25519" };
+  struct both b;
+  uvssh_client_login_t what;
+  uvssh_known_hosts_t* hosts;
+  uvssh_session_info_t info;
+  uvssh_key_t* key;
+  struct peer* p;
+  size_t i;
+
+  for (i = 0; i < 2; i++) {
+    NOTE("config: %s", orders[i] == NULL ? "no order" : orders[i]);
+    CHECK_EQ(uvssh_key_generate(&key, UVSSH_KEY_ECDSA, 256), 0);
+    begin(&b, 0);
+    w.need = 0;
+    w.hostkey = NOW_YES;
+    b.client_config.hostkey_algorithms = orders[i];
+    both_listen(&b);
+    CHECK_EQ(uvssh_server_add_key(&b.server, key), 0);
+    hosts = hosts_of(&b, "", key);
+    what = what_of(&b);
+    what.hosts = hosts;
+    p = go(&b, &what);
+    CHECK_EQ(p->start, 0);
+    uvssh_session_info(&p->session, &info);
+    CHECK_STR(info.hostkey_algorithm,
+              i == 0 ? "ecdsa-sha2-nistp256" : "ssh-ed25519");
+    CHECK_EQ(w.verdicts, i);       /* the other one: nobody knows it */
+    CHECK_EQ(w.verdict, i == 0 ? 0 : UVSSH_HOST_UNKNOWN);
+    end(&b);
+    uvssh_known_hosts_free(hosts);
+    uvssh_key_unref(key);
+  }
+}
+
 TEST(login_unknown_host) {
   struct both b;
   uvssh_client_login_t what;

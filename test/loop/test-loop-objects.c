@@ -242,7 +242,7 @@ static void on_close_look(uvssh_session_t* session, const uvssh_end_t* end) {
   if (session->server != NULL)
     CHECK(uvssh_key_equal(uvssh_session_key(session), p->both->key));
   uvssh_session_info(session, &info);
-  CHECK_STR(info.kex, "curve25519-sha256");
+  CHECK_STR(info.kex, "mlkem768x25519-sha256");
   CHECK_STR(info.peer_software, "uvssh_0.1.0");
   CHECK(info.bytes_in > 0 && info.bytes_out > 0);
   CHECK_EQ(uvssh_session_peername(session, (struct sockaddr*) &name, &name_len),

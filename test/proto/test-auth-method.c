@@ -9,7 +9,7 @@ TEST(lesson_17_methods_that_are_not_there) {
   static char huge[30001];
   const char* names[] = { "", "hostbased", "keyboard-interactive",
                           "gssapi-with-mic", "gssapi-keyex", "NONE", "none ",
-                          "publickey-hostbound-v00@openssh.com", huge };
+                          "publickey-hostbound-v01@openssh.com", huge };
   struct peer* p = begin(SAY_YES);
   size_t i;
 

@@ -107,7 +107,7 @@ static void on_close(uvssh_session_t* session, const uvssh_end_t* end) {
   CHECK(uvssh_session_key(session) != NULL);
   CHECK_EQ(uvssh_session_is_ready(session), 0);
   uvssh_session_info(session, &info);
-  CHECK_STR(info.kex, "curve25519-sha256");
+  CHECK_STR(info.kex, "mlkem768x25519-sha256");
   CHECK(info.packets_in > 5);
   CHECK(uvssh_session_id(session, &len) != NULL);
   CHECK_EQ(uvssh_session_rekey(NULL, session, NULL), UV_ENOTCONN);

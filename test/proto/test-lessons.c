@@ -20,7 +20,7 @@ TEST(lesson_16_the_session_identifier_never_changes) {
     peer_open(p);
     peer_reach_open(p);
     t = &p->side->session.transport;
-    CHECK_MEM(t->session_id, t->session_id_len, p->h, sizeof(p->h));
+    CHECK_MEM(t->session_id, t->session_id_len, p->h, p->id_len);
     memcpy(first, t->session_id, sizeof(first));
     for (k = 0; k < 5; k++) {
       memcpy(last_h, p->h, sizeof(last_h));

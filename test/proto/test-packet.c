@@ -13,6 +13,7 @@ static const struct mode {
   { "clear", NULL, NULL, 8, 4 },
   { "ctr", "aes256-ctr", "hmac-sha2-256", 16, 4 },
   { "etm", "aes256-ctr", "hmac-sha2-256-etm@openssh.com", 16, 0 },
+  { "etm 512", "aes128-ctr", "hmac-sha2-512-etm@openssh.com", 16, 0 },
   { "gcm", "aes256-gcm@openssh.com", NULL, 16, 0 },
   { "chacha", "chacha20-poly1305@openssh.com", NULL, 8, 0 },
 };

@@ -22,6 +22,9 @@ static const struct mode {
   { "aes256-gcm@openssh.com", NULL, 16, 0, 16, 0 },
   { "aes256-ctr", "hmac-sha2-256-etm@openssh.com", 16, 0, 32, 0 },
   { "aes256-ctr", "hmac-sha2-256", 16, 4, 32, 0 },
+  { "aes128-gcm@openssh.com", NULL, 16, 0, 16, 0 },
+  { "aes192-ctr", "hmac-sha2-512-etm@openssh.com", 16, 0, 64, 0 },
+  { "aes128-ctr", "hmac-sha2-512", 16, 4, 64, 0 },
 };
 
 /* ---- our two sides, and he ----------------------------------------------- */
@@ -168,8 +171,14 @@ static size_t sealed(const struct mode* mode, size_t payload) {
 /* Without anything in the clear before it a packet that is missing is
  * missed: by the tag of the next one. */
 TEST(lesson_9_sealed_packets_taken_out) {
-  static const size_t first[] = { 1 + 4 + 4 + 15 + 4 + 11,  /* EXT_INFO */
-                                  1 + 4 + 12 };             /* the service */
+#define PAIR(name) (4 + sizeof(name) - 1 + 4 + 1)
+  /* EXT_INFO of a server; of a client, and in the same write it asks for the
+   * service. */
+  const size_t first[] = {
+    1 + 4 + 4 + 15 + 4 + strlen(uvssh__sign_default()) +
+        PAIR("ping@openssh.com") + PAIR("publickey-hostbound@openssh.com"),
+    1 + 4 + PAIR("ping@openssh.com") + PAIR("ext-info-in-auth@openssh.com")
+  };
   struct side* attacked;
   struct tap t;
   struct app* a;
@@ -184,7 +193,8 @@ TEST(lesson_9_sealed_packets_taken_out) {
       (to_server ? &t.c2s : &t.s2c)->drop = 1;
       pipe_run(&a->pipe);
       CHECK_EQ(to_server ? t.c2s.dropped : t.s2c.dropped,
-               sealed(&modes[i], first[to_server]));
+               sealed(&modes[i], first[to_server]) +
+                   (to_server ? sealed(&modes[i], 1 + 4 + 12) : 0));
       if (to_server)               /* nothing follows by itself: it does now */
         uvssh_session_disconnect(&a->pipe.client.pub, 11, "enough");
       pipe_finish(&a->pipe);

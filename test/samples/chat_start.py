@@ -162,7 +162,8 @@ def chat_bad_host_key(w):
     bad("unreadable key", w.file("cut", text[:len(text) // 2]))
     bad("chmod 600", w.file("open", text, 0o644))
     bad("ssh-keygen -p", w.key("locked", passphrase="secret"))
-    bad("give another --host-key", w.key("rsa", kind="rsa"))
+    bad("give another --host-key",
+        w.key("small", kind="rsa", bits=("-b", "1024")))
     bad("private key", w.file("half", open(good + ".pub").read()))
     bad("make its folder first", w.path("no", "folder", "key"))
     bad("--host-key", w.home)

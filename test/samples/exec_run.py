@@ -28,6 +28,52 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+# ---- who looks for a fault -------------------------------------------------
+
+
+@test
+def exec_shows_each_packet(w):
+    host = Sshd(w)
+    client = w.exec("-v", *host.arguments("127.0.0.1", "echo hello"))
+    same(client.wait_exit(), 0, "exit status of exec")
+    same(client.data, b"hello\n", "stdout of exec")
+    lines = client.err.splitlines()
+    for line in lines:
+        check(re.fullmatch(r"exec: (?:(?:in |out) #\d+ \d+ [A-Z_0-9]+(?: \d+ "
+                           r"bytes)?|OpenSSH_\S.*: .*, ssh-ed25519, in .*)",
+                           line), "what is %r?" % line)
+    check(lines[0].startswith("exec: out #0 20 KEXINIT "), lines[0])
+    logins = [line for line in lines if " USERAUTH_" in line]
+    check(len(logins) > 1 and not any("bytes" in line for line in logins),
+          "the size of a login: %r" % logins)
+    check(any(re.match(r"exec: in  #\d+ 94 CHANNEL_DATA 15 bytes", line)
+              for line in lines), "no data in %r" % lines)
+
+
+@test
+def exec_key_log(w):
+    host = Sshd(w)
+    path = w.path("keys.log")
+    host_again = host.arguments("127.0.0.1", "true")
+    w.env["SSHKEYLOGFILE"] = path
+    ends(w.exec(*host_again), 0)
+    check(not os.path.exists(path), "a variable alone made a key log")
+    for count in (1, 2):                    # it is appended to
+        ends(w.exec("-K", *host_again), 0)
+        with open(path, encoding="ascii") as file:
+            lines = file.read().split("\n")
+        same(len(lines), count + 1, "lines of the key log")
+        for line in lines[:-1]:
+            check(re.fullmatch("[0-9a-f]{32} SHARED_SECRET (?:[0-9a-f]{2})+",
+                               line), "what is %r?" % line)
+    check(lines[0][:32] != lines[1][:32], "the same cookie twice")
+    same(os.stat(path).st_mode & 0o777, 0o600, "mode of the key log")
+    w.env["SSHKEYLOGFILE"] = w.path("no", "such", "folder")
+    ends(w.exec("-K", *host_again), 255, "SSHKEYLOGFILE=.*No such file")
+    del w.env["SSHKEYLOGFILE"]
+    ends(w.exec("-K", *host_again), 255, "-K: no file; name it")
+
+
 # ---- what is carried -------------------------------------------------------
 
 
@@ -401,8 +447,9 @@ def exec_is_not_let_in(w):
     # no terminal: nobody can be asked
     ends(w.exec(*base, "127.0.0.1", "true"), 255, "does not let")
     for path, text in ((w.key("locked", passphrase="x"), "ssh-keygen -p"),
-                       (w.key("rsa", kind="rsa"), "only private Ed25519 keys"),
-                       (host.user_key + ".pub", "only private Ed25519 keys"),
+                       (w.key("small", kind="rsa", bits=("-b", "1024")),
+                        "private keys of ssh-keygen"),
+                       (host.user_key + ".pub", "private keys of ssh-keygen"),
                        (w.path("none"), "no such file")):
         ends(w.exec(*base, "-i", path, "127.0.0.1", "true"), 255, text)
     os.makedirs(w.path(".ssh"))

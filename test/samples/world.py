@@ -36,9 +36,9 @@ class World:
         os.chmod(self.path(name), mode)
         return self.path(name)
 
-    def key(self, name="id_ed25519", kind="ed25519", passphrase=""):
+    def key(self, name="id_ed25519", kind="ed25519", passphrase="", bits=()):
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C",
-                        "", "-f", self.path(name)], check=True)
+                        "", *bits, "-f", self.path(name)], check=True)
         return self.path(name)
 
     def program(self, *arguments, **more):

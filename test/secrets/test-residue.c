@@ -266,7 +266,10 @@ static const struct {
   { "chacha20-poly1305@openssh.com", NULL },
   { "aes256-gcm@openssh.com", NULL },
   { "aes256-ctr", "hmac-sha2-256-etm@openssh.com" },
-  { "aes256-ctr", "hmac-sha2-256" }
+  { "aes256-ctr", "hmac-sha2-256" },
+  { "aes128-gcm@openssh.com", NULL },
+  { "aes192-ctr", "hmac-sha2-512-etm@openssh.com" },
+  { "aes128-ctr", "hmac-sha2-512" }
 };
 
 static void send_and_rekey(struct both* b, struct peer* p) {
@@ -290,18 +293,26 @@ static void open_channel(struct both* b, struct peer* p) {
   CHECK_EQ(p->open, 0);
 }
 
+/* Of user keys; one row a type. */
+static const struct { uvssh_key_type type; unsigned bits; } types[] = {
+  { UVSSH_KEY_ED25519, 256 }, { UVSSH_KEY_ECDSA, 256 },
+  { UVSSH_KEY_ECDSA, 521 }, { UVSSH_KEY_RSA, 2048 }
+};
+
 TEST(residue_of_a_session) {
   struct both b;
   uvssh_key_t* key;
   struct peer* p;
-  size_t i;
+  size_t i, k;
   int by_key;
 
   for (i = 0; i < 2 * sizeof(mixes) / sizeof(mixes[0]); i++) {
+    k = i / 2 % (sizeof(types) / sizeof(types[0]));
     by_key = i % 2 != 0;
-    NOTE("%s, %s", mixes[i / 2].cipher, by_key ? "key" : "password");
+    NOTE("%s, %s %d", mixes[i / 2].cipher, by_key ? "key" : "password",
+         (int) types[k].type);
     begin(&b, mixes[i / 2].cipher, mixes[i / 2].mac);
-    CHECK_EQ(uvssh_key_generate(&key, UVSSH_KEY_ED25519, 0), 0);
+    CHECK_EQ(uvssh_key_generate(&key, types[k].type, types[k].bits), 0);
     p = started(&b);
     if (by_key)
       log_in_by_key(&b, p, key);
@@ -314,8 +325,12 @@ TEST(residue_of_a_session) {
     /* Two exchanges, two sides, two directions. */
     CHECK_EQ(memory_known(WATCH_EPHEMERAL), 4);
     CHECK_EQ(memory_known(WATCH_SHARED), 4);
+    CHECK_EQ(memory_known(WATCH_KEM_SHARED), 4);
+    CHECK_EQ(memory_known(WATCH_HYBRID), 4);
     CHECK_EQ(memory_known(WATCH_CIPHER_KEY), 8);
     CHECK_EQ(memory_known(WATCH_MAC_KEY), mixes[i / 2].mac == NULL ? 0 : 8);
+    CHECK_EQ(memory_known(WATCH_NUMBER) >= 2,
+             by_key && types[k].type != UVSSH_KEY_ED25519);
     finish(&b, "a whole session");
   }
 }
@@ -404,22 +419,25 @@ static void write_and_stay(void* arg) {
 }
 
 /* As a job does it: the secrets are the job's, its stack is the pool's. */
+static const struct kex_alg* kex_of_thread;
+
 static void exchange_and_stay(void* arg) {
   struct reader* r = arg;
   struct buf c = { 0 }, s = { 0 };
   struct buf k_s = { .secret = 1 }, k_c = { .secret = 1 };
-  static uint8_t secret[KEX_SECRET_MAX];
+  struct buf secret = { .secret = 1 };
 
-  r->err = uvssh__curve25519.start(secret, &c);
+  r->err = kex_of_thread->start(STR(""), &secret, &c);
   if (r->err == 0)
-    r->err = uvssh__curve25519.respond(str_of_buf(&c), &s, &k_s);
+    r->err = kex_of_thread->respond(STR(""), str_of_buf(&c), &s, &k_s);
   if (r->err == 0)
-    r->err = uvssh__curve25519.finish(secret, str_of_buf(&s), &k_c);
+    r->err = kex_of_thread->finish(STR(""), str_of_buf(&secret),
+                                   str_of_buf(&s), &k_c);
   uvssh__buf_free(&c);
   uvssh__buf_free(&s);
   uvssh__buf_free(&k_s);
   uvssh__buf_free(&k_c);
-  sodium_memzero(secret, sizeof(secret));
+  uvssh__buf_free(&secret);
   uv_sem_post(&r->done);
   uv_sem_wait(&r->looked);
 }
@@ -458,11 +476,22 @@ TEST(residue_on_a_thread) {
   finds = finds_of(&r, write_and_stay, text);
   if (finds == 0)
     finds = finds_of(&r, load_and_stay, text);
+  kex_of_thread = &uvssh__curve25519;
+  if (finds == 0)
+    finds = finds_of(&r, exchange_and_stay, text);
+  kex_of_thread = &uvssh__mlkem768x25519;
+  if (finds == 0)
+    finds = finds_of(&r, exchange_and_stay, text);
+  kex_of_thread = &uvssh__ecdh_nistp256;
+  if (finds == 0)
+    finds = finds_of(&r, exchange_and_stay, text);
+  kex_of_thread = &uvssh__dh_modp2048;
   if (finds == 0)
     finds = finds_of(&r, exchange_and_stay, text);
   folder_drop(folder);
   CHECK(memory_known(WATCH_KEY_FILE) >= 2);
-  CHECK(finds != 0 || memory_known(WATCH_SHARED) == 2);
+  CHECK(finds != 0 || memory_known(WATCH_SHARED) == 4);
+  CHECK(finds != 0 || memory_known(WATCH_KEM_SHARED) == 2);
   if (finds != 0)
     FAIL("%zu pieces of secrets are left: %s", finds, text);
 }
@@ -485,7 +514,7 @@ static void log_in_by_file(struct both* b, const char* path) {
   part(b, p);
 }
 
-TEST(residue_of_key_files) {
+static void key_file(uvssh_key_type type, unsigned bits) {
   struct both b;
   uvssh_key_t* key;
   char folder[512];
@@ -494,7 +523,7 @@ TEST(residue_of_key_files) {
   begin(&b, NULL, NULL);
   folder_make(folder, sizeof(folder));
   snprintf(path, sizeof(path), "%s/id", folder);
-  CHECK_EQ(uvssh_key_generate(&key, UVSSH_KEY_ED25519, 0), 0);
+  CHECK_EQ(uvssh_key_generate(&key, type, bits), 0);
   CHECK_EQ(uvssh_key_save(key, path, NULL), 0);
   uvssh_key_unref(key);
   remember_file(path);
@@ -502,6 +531,15 @@ TEST(residue_of_key_files) {
   log_in_by_file(&b, path);
   folder_drop(folder);
   finish(&b, "a login by file");
+}
+
+TEST(residue_of_key_files) {
+  size_t i;
+
+  for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+    NOTE("type %d, %u bits", (int) types[i].type, types[i].bits);
+    key_file(types[i].type, types[i].bits);
+  }
 }
 
 static void listen_with_it(struct both* b) {

@@ -4,6 +4,7 @@
  * What is public here, and why:
  *   - public keys, signatures, sealed packets: they are sent
  *   - the exchange hash H: the session identifier is one, and users see it
+ *   - of ML-KEM: the seed rho, and so the matrix; whether a public key is one
  *   - verdicts: of MACs, comparisons, an all-zero X25519 result: what follows
  *     from them shows them
  *   - packet_length, once decrypted, and an opened packet (what of it is
@@ -15,9 +16,14 @@
  *   - which characters of a key file are no base64: libsodium's decoder ends
  *     there
  */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS   /* numbers are looked at inside */
+
 #include "watch.h"
 
+#include <mbedtls/ecdsa.h>
 #include <mbedtls/gcm.h>
+#include <mbedtls/rsa.h>
+#include <mbedtls/version.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -73,9 +79,98 @@ void __real_uvssh__exchange_hash(struct exchange* x);
 void __wrap_uvssh__exchange_hash(struct exchange* x);
 
 void __wrap_uvssh__exchange_hash(struct exchange* x) {
+  if (x->kex->post_quantum)
+    watch_secret(WATCH_HYBRID, x->k.base + 4, x->k.len - 4);
   __real_uvssh__exchange_hash(x);
   watch_public(x->h, sizeof(x->h));
 }
+
+/* ---- ML-KEM -------------------------------------------------------------- */
+
+enum { PART = 64 };                /* of a vector: enough to know it again */
+
+int __real_uvssh__mlkem_keygen(uint8_t* ek, uint8_t* dk, const uint8_t* seed);
+int __wrap_uvssh__mlkem_keygen(uint8_t* ek, uint8_t* dk, const uint8_t* seed);
+int __real_uvssh__mlkem_encaps(uint8_t* ct, uint8_t* shared, const uint8_t* ek,
+                               const uint8_t* m);
+int __wrap_uvssh__mlkem_encaps(uint8_t* ct, uint8_t* shared, const uint8_t* ek,
+                               const uint8_t* m);
+int __real_uvssh__mlkem_decaps(uint8_t* shared, const uint8_t* dk,
+                               const uint8_t* ct);
+int __wrap_uvssh__mlkem_decaps(uint8_t* shared, const uint8_t* dk,
+                               const uint8_t* ct);
+
+/* libsodium's is not looked into: what it makes of a secret is. */
+static void tell_kem_secret(const uint8_t* base, size_t len) {
+  watch_secret(WATCH_KEM_EPHEMERAL, base, len);
+#if !defined(MLKEM_BUILTIN)
+  watch_public(base, len);
+#endif
+}
+
+int __wrap_uvssh__mlkem_keygen(uint8_t* ek, uint8_t* dk, const uint8_t* seed) {
+  int rc;
+
+  tell_kem_secret(seed, MLKEM_SEED);
+  rc = __real_uvssh__mlkem_keygen(ek, dk, seed);
+  watch_public(&rc, sizeof(rc));
+  watch_public(ek, MLKEM_EK);
+  watch_secret(WATCH_KEM_VECTOR, dk, MLKEM_K * MLKEM_POLY);
+  watch_public(dk + MLKEM_K * MLKEM_POLY, MLKEM_EK + 32);
+  return rc;
+}
+
+int __wrap_uvssh__mlkem_encaps(uint8_t* ct, uint8_t* shared, const uint8_t* ek,
+                               const uint8_t* m) {
+  int rc;
+
+  tell_kem_secret(m, 32);
+  rc = __real_uvssh__mlkem_encaps(ct, shared, ek, m);
+  watch_public(&rc, sizeof(rc));
+  watch_public(ct, MLKEM_CT);
+  if (rc == 0)
+    watch_secret(WATCH_KEM_SHARED, shared, MLKEM_SHARED);
+  return rc;
+}
+
+int __wrap_uvssh__mlkem_decaps(uint8_t* shared, const uint8_t* dk,
+                               const uint8_t* ct) {
+  int rc;
+
+#if !defined(MLKEM_BUILTIN)
+  watch_public(dk, MLKEM_DK);
+#endif
+  rc = __real_uvssh__mlkem_decaps(shared, dk, ct);
+  watch_public(&rc, sizeof(rc));
+  watch_secret(WATCH_KEM_SHARED, shared, MLKEM_SHARED);
+  return rc;
+}
+
+#if defined(MLKEM_BUILTIN)
+void __real_uvssh__mlkem_uniform(struct mlkem_poly* p, const uint8_t* rho,
+                                 unsigned first, unsigned second);
+void __wrap_uvssh__mlkem_uniform(struct mlkem_poly* p, const uint8_t* rho,
+                                 unsigned first, unsigned second);
+void __real_uvssh__mlkem_dot(struct mlkem_poly* out, const struct mlkem_poly* a,
+                             const struct mlkem_poly* b);
+void __wrap_uvssh__mlkem_dot(struct mlkem_poly* out, const struct mlkem_poly* a,
+                             const struct mlkem_poly* b);
+
+void __wrap_uvssh__mlkem_uniform(struct mlkem_poly* p, const uint8_t* rho,
+                                 unsigned first, unsigned second) {
+  watch_public(rho, 32);
+  __real_uvssh__mlkem_uniform(p, rho, first, second);
+}
+
+void __wrap_uvssh__mlkem_dot(struct mlkem_poly* out, const struct mlkem_poly* a,
+                             const struct mlkem_poly* b) {
+  unsigned k;
+
+  for (k = 0; k < MLKEM_K; k++)
+    watch_secret(WATCH_KEM_VECTOR, b[k].c, PART);
+  __real_uvssh__mlkem_dot(out, a, b);
+}
+#endif
 
 /* ---- keys of a session --------------------------------------------------- */
 
@@ -318,6 +413,153 @@ int __wrap_crypto_sign_detached(unsigned char* signature,
 
   watch_public(&rc, sizeof(rc));
   watch_public(signature, crypto_sign_BYTES);
+  return rc;
+}
+
+/* ---- ECDSA and RSA: mbedTLS's big numbers -------------------------------- */
+
+static void tell_number(const mbedtls_mpi* x) {
+  unsigned char bytes[512];
+  size_t len = mbedtls_mpi_size(x);
+
+  if (len != 0 && len <= sizeof(bytes) &&
+      mbedtls_mpi_write_binary(x, bytes, len) == 0) {
+    watch_secret(WATCH_NUMBER, bytes, len);
+    sodium_memzero(bytes, sizeof(bytes));
+  }
+  if (len != 0)
+    watch_secret(WATCH_NUMBER, x->p, len / sizeof(*x->p) * sizeof(*x->p));
+}
+
+static void public_number(const mbedtls_mpi* x) {
+  watch_public(x->p, x->n * sizeof(*x->p));
+}
+
+int __real_mbedtls_ecdsa_sign_det_ext(
+    mbedtls_ecp_group* group, mbedtls_mpi* r, mbedtls_mpi* s,
+    const mbedtls_mpi* d, const unsigned char* hash, size_t len,
+    mbedtls_md_type_t md, int (*rng)(void*, unsigned char*, size_t), void* arg);
+int __wrap_mbedtls_ecdsa_sign_det_ext(
+    mbedtls_ecp_group* group, mbedtls_mpi* r, mbedtls_mpi* s,
+    const mbedtls_mpi* d, const unsigned char* hash, size_t len,
+    mbedtls_md_type_t md, int (*rng)(void*, unsigned char*, size_t), void* arg);
+
+int __wrap_mbedtls_ecdsa_sign_det_ext(
+    mbedtls_ecp_group* group, mbedtls_mpi* r, mbedtls_mpi* s,
+    const mbedtls_mpi* d, const unsigned char* hash, size_t len,
+    mbedtls_md_type_t md, int (*rng)(void*, unsigned char*, size_t),
+    void* arg) {
+  int rc;
+
+  tell_number(d);
+  rc = __real_mbedtls_ecdsa_sign_det_ext(group, r, s, d, hash, len, md, rng,
+                                         arg);
+  watch_public(&rc, sizeof(rc));
+  public_number(r);
+  public_number(s);
+  return rc;
+}
+
+/* ---- NIST's curves and modular groups, in exchanges ---------------------- */
+
+/* Its length, which is public, is not known of what is secret already. */
+static void tell_again(const mbedtls_mpi* x) {
+  public_number(x);
+  tell_number(x);
+}
+
+int __real_mbedtls_ecdh_compute_shared(
+    mbedtls_ecp_group* group, mbedtls_mpi* z, const mbedtls_ecp_point* q,
+    const mbedtls_mpi* d, int (*rng)(void*, unsigned char*, size_t), void* arg);
+int __wrap_mbedtls_ecdh_compute_shared(
+    mbedtls_ecp_group* group, mbedtls_mpi* z, const mbedtls_ecp_point* q,
+    const mbedtls_mpi* d, int (*rng)(void*, unsigned char*, size_t), void* arg);
+int __real_mbedtls_mpi_exp_mod(mbedtls_mpi* x, const mbedtls_mpi* a,
+                               const mbedtls_mpi* e, const mbedtls_mpi* n,
+                               mbedtls_mpi* rr);
+int __wrap_mbedtls_mpi_exp_mod(mbedtls_mpi* x, const mbedtls_mpi* a,
+                               const mbedtls_mpi* e, const mbedtls_mpi* n,
+                               mbedtls_mpi* rr);
+
+int __wrap_mbedtls_ecdh_compute_shared(
+    mbedtls_ecp_group* group, mbedtls_mpi* z, const mbedtls_ecp_point* q,
+    const mbedtls_mpi* d, int (*rng)(void*, unsigned char*, size_t),
+    void* arg) {
+  int rc;
+
+  tell_again(d);
+  rc = __real_mbedtls_ecdh_compute_shared(group, z, q, d, rng, arg);
+  watch_public(&rc, sizeof(rc));
+  if (rc == 0)
+    tell_again(z);
+  return rc;
+}
+
+/* Of the library's calls those with a generator make what is sent. */
+int __wrap_mbedtls_mpi_exp_mod(mbedtls_mpi* x, const mbedtls_mpi* a,
+                               const mbedtls_mpi* e, const mbedtls_mpi* n,
+                               mbedtls_mpi* rr) {
+  int is_first = mbedtls_mpi_bitlen(a) <= 8;
+  int rc;
+
+  tell_again(e);
+  rc = __real_mbedtls_mpi_exp_mod(x, a, e, n, rr);
+  watch_public(&rc, sizeof(rc));
+  if (is_first)
+    public_number(x);
+  else if (rc == 0)
+    tell_again(x);
+  return rc;
+}
+
+/* Every operation of rsa.c works with a copy. */
+int __real_mbedtls_rsa_copy(mbedtls_rsa_context* to,
+                            const mbedtls_rsa_context* from);
+int __wrap_mbedtls_rsa_copy(mbedtls_rsa_context* to,
+                            const mbedtls_rsa_context* from);
+
+int __wrap_mbedtls_rsa_copy(mbedtls_rsa_context* to,
+                            const mbedtls_rsa_context* from) {
+  int rc = __real_mbedtls_rsa_copy(to, from);
+
+  if (rc == 0 && mbedtls_mpi_size(&to->D) != 0) {
+    tell_number(&to->D);
+    tell_number(&to->P);
+    tell_number(&to->Q);
+    tell_number(&to->DP);
+    tell_number(&to->DQ);
+    tell_number(&to->QP);
+  }
+  return rc;
+}
+
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+# define RSA_SIGN_MODE int mode,
+# define RSA_SIGN_MODE_VALUE mode,
+#else
+# define RSA_SIGN_MODE
+# define RSA_SIGN_MODE_VALUE
+#endif
+
+int __real_mbedtls_rsa_pkcs1_sign(
+    mbedtls_rsa_context* rsa, int (*rng)(void*, unsigned char*, size_t),
+    void* arg, RSA_SIGN_MODE mbedtls_md_type_t md, unsigned len,
+    const unsigned char* hash, unsigned char* signature);
+int __wrap_mbedtls_rsa_pkcs1_sign(
+    mbedtls_rsa_context* rsa, int (*rng)(void*, unsigned char*, size_t),
+    void* arg, RSA_SIGN_MODE mbedtls_md_type_t md, unsigned len,
+    const unsigned char* hash, unsigned char* signature);
+
+int __wrap_mbedtls_rsa_pkcs1_sign(
+    mbedtls_rsa_context* rsa, int (*rng)(void*, unsigned char*, size_t),
+    void* arg, RSA_SIGN_MODE mbedtls_md_type_t md, unsigned len,
+    const unsigned char* hash, unsigned char* signature) {
+  int rc = __real_mbedtls_rsa_pkcs1_sign(rsa, rng, arg,
+                                         RSA_SIGN_MODE_VALUE md, len, hash,
+                                         signature);
+
+  watch_public(&rc, sizeof(rc));
+  watch_public(signature, mbedtls_rsa_get_len(rsa));
   return rc;
 }
 

@@ -16,13 +16,18 @@
 
 enum watch_kind {
   WATCH_EPHEMERAL,                 /* X25519's secret of one exchange */
-  WATCH_SHARED,                    /* K */
+  WATCH_SHARED,                    /* what both have of it */
+  WATCH_KEM_EPHEMERAL,             /* ML-KEM's seed or message of one exchange */
+  WATCH_KEM_SHARED,                /* what both have of it */
+  WATCH_KEM_VECTOR,                /* polynomials that are made of the first */
+  WATCH_HYBRID,                    /* K, of both kinds' */
   WATCH_CIPHER_KEY,
   WATCH_IV,
   WATCH_MAC_KEY,
   WATCH_PACKET_KEY,                /* Poly1305's, of one packet */
   WATCH_SEED,                      /* of a private key */
   WATCH_SCALAR,                    /* what is made of it */
+  WATCH_NUMBER,                    /* of a key, or of an exchange, in mbedTLS */
   WATCH_PASSWORD,
   WATCH_KEY_FILE,                  /* its lines */
   WATCH_KINDS

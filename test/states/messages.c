@@ -4,6 +4,8 @@
 const char value_key[] = "(the user's key)";
 const char value_signature[] = "(its signature)";
 const char value_pairs[] = "(a pair)";
+const char value_extensions[] = "(three pairs)";
+const char value_hostkey[] = "(the server's key)";
 
 #define N(n) { (n), NULL }
 #define T(text) { 0, (text) }
@@ -22,12 +24,20 @@ const struct message_row message_rows[] = {
   { 5, FROM_CLIENT, "service other", "t", 0, NULL, { T("ssh-connection") } },
   { 6, FROM_SERVER, "service accept", "t", -1, NULL, { T("ssh-userauth") } },
   { 7, FROM_BOTH, "ext-info", "ux", -1, NULL, { N(1), T(value_pairs) } },
+  { 7, FROM_BOTH, "ext-info extensions", "ux", -1, NULL,
+    { N(3), T(value_extensions) } },
 
   /* RFC 4253 sections 7 and 8, RFC 5656: written by the exchange itself */
   { 20, FROM_BOTH, "kexinit", "knnnnnnnnnnbu", -1, NULL, NONE },
   { 21, FROM_BOTH, "newkeys", "", -1, NULL, NONE },
   { 30, FROM_CLIENT, "kex init", "s", -1, NULL, { T("x") } },
   { 31, FROM_SERVER, "kex reply", "sss", -1, NULL, { T("x"), T("x"), T("x") } },
+  { 31, FROM_SERVER, "group", "ss", -1, NULL, { T("x"), T("x") } },
+  { 32, FROM_CLIENT, "group init", "s", -1, NULL, { T("x") } },
+  { 33, FROM_SERVER, "group reply", "sss", -1, NULL,
+    { T("x"), T("x"), T("x") } },
+  { 34, FROM_CLIENT, "group request", "uuu", -1, NULL,
+    { N(2048), N(2048), N(8192) } },
 
   /* RFC 4252, RFC 4256 */
   { 50, FROM_CLIENT, "login none", "ttt", 2, "none", { BOB, T("none") } },
@@ -39,6 +49,18 @@ const struct message_row message_rows[] = {
     { BOB, T("publickey"), N(0), T("ssh-ed25519"), T(value_key) } },
   { 50, FROM_CLIENT, "login signed", "tttq", 2, "publickey",
     { BOB, T("publickey"), N(1), T("ssh-ed25519"), T(value_key),
+      T(value_signature) } },
+#define BOUND T("publickey-hostbound-v00@openssh.com")
+  { 50, FROM_CLIENT, "login bound key", "tttw", 2,
+    "publickey-hostbound-v00@openssh.com",
+    { BOB, BOUND, N(0), T("ssh-ed25519"), T(value_key), T(value_hostkey) } },
+  { 50, FROM_CLIENT, "login bound signed", "tttw", 2,
+    "publickey-hostbound-v00@openssh.com",
+    { BOB, BOUND, N(1), T("ssh-ed25519"), T(value_key), T(value_hostkey),
+      T(value_signature) } },
+  { 50, FROM_CLIENT, "login bound elsewhere", "tttw", 2,
+    "publickey-hostbound-v00@openssh.com",
+    { BOB, BOUND, N(1), T("ssh-ed25519"), T(value_key), T(value_key),
       T(value_signature) } },
   { 50, FROM_CLIENT, "login prompts", "ttt*", 2, NULL,
     { BOB, T("keyboard-interactive"), T("") } },
@@ -67,12 +89,12 @@ const struct message_row message_rows[] = {
     { T("tcpip-forward"), N(1), T("more") } },
   { 80, FROM_BOTH, "global cancel", "tb*", 0, NULL,
     { T("cancel-tcpip-forward"), N(1), T("") } },
-  { 80, FROM_BOTH, "global sessions", "tb*", 0, NULL,
-    { T("no-more-sessions@openssh.com"), N(0), T("") } },
-  { 80, FROM_BOTH, "global hostkeys", "tb*", 0, NULL,
-    { T("hostkeys-00@openssh.com"), N(0), T("more") } },
-  { 80, FROM_BOTH, "global prove", "tb*", 0, NULL,
-    { T("hostkeys-prove-00@openssh.com"), N(1), T("") } },
+  { 80, FROM_BOTH, "global sessions", "tb", 0, "no-more-sessions@openssh.com",
+    { T("no-more-sessions@openssh.com"), N(0) } },
+  { 80, FROM_BOTH, "global hostkeys", "tbl", 0, "hostkeys-00@openssh.com",
+    { T("hostkeys-00@openssh.com"), N(0), T("a key") } },
+  { 80, FROM_BOTH, "global prove", "tbl", 0, "hostkeys-prove-00@openssh.com",
+    { T("hostkeys-prove-00@openssh.com"), N(1), T("a key") } },
   { 80, FROM_BOTH, "global unknown", "tb*", 0, NULL,
     { T("x@y"), N(1), T("more") } },
   { 80, FROM_BOTH, "global without a name", "tb*", 0, NULL,
@@ -257,6 +279,22 @@ static void take_one(char type, rd_t* r, struct fields* f) {
       }
       break;
     case 'x': take_pairs(r, f); break;
+    case 'l':
+      f->s[f->count].base = r->at;
+      f->s[f->count++].len = rd_left(r);
+      while (rd_left(r) != 0)
+        (void) rd_str(r);
+      break;
+    case 'w': {
+      uint32_t is_signed = take_bool(r, f);
+
+      (void) take_string(r, f);
+      (void) take_string(r, f);
+      (void) take_string(r, f);
+      if (is_signed)
+        (void) take_string(r, f);
+      break;
+    }
     default:                       /* '*' */
       f->s[f->count++] = rd_rest(r);
       break;
@@ -310,9 +348,9 @@ const struct message_row* message_find(const uint8_t* payload, size_t len) {
 
 /* ---- writing ------------------------------------------------------------- */
 
-static void write_key(struct peer* p, struct buf* m) {
+static void write_key(const uvssh_key_t* key, struct buf* m) {
   size_t len;
-  const uint8_t* blob = uvssh_key_blob(p->app->user_key, &len);
+  const uint8_t* blob = uvssh_key_blob(key, &len);
 
   wr_str(m, blob, len);
 }
@@ -322,7 +360,7 @@ static void write_signature(struct peer* p, struct buf* m) {
   struct buf data = { 0 };
   struct buf signature = { 0 };
 
-  wr_str(&data, p->session_id, sizeof(p->session_id));
+  wr_str(&data, p->session_id, p->id_len);
   wr_bytes(&data, m->base, m->len);
   CHECK_EQ(uvssh__key_sign(p->app->user_key,
                            uvssh__sign_find(STR("ssh-ed25519")), data.base,
@@ -334,7 +372,16 @@ static void write_signature(struct peer* p, struct buf* m) {
 
 static void write_text(struct peer* p, struct buf* m, const char* text) {
   if (text == value_key) {
-    write_key(p, m);
+    write_key(p->app->user_key, m);
+  } else if (text == value_hostkey) {
+    write_key(p->app->pipe.hostkeys.key[0], m);
+  } else if (text == value_extensions) {
+    wr_cstr(m, "ping@openssh.com");
+    wr_cstr(m, "0");
+    wr_cstr(m, "publickey-hostbound@openssh.com");
+    wr_cstr(m, "0");
+    wr_cstr(m, "ext-info-in-auth@openssh.com");
+    wr_cstr(m, "0");
   } else if (text == value_signature) {
     write_signature(p, m);
   } else if (text == value_pairs) {
@@ -357,11 +404,13 @@ static void write_one(struct peer* p, struct buf* m, char type,
     case 'b':
       wr_bool(m, next->number != 0);
       break;
-    case 'p': case 'q':
+    case 'p': case 'q': case 'w':
       yes = (next++)->number;
       wr_bool(m, yes != 0);
       write_text(p, m, (next++)->text);
-      if (type == 'q')
+      if (type != 'p')
+        write_text(p, m, (next++)->text);
+      if (type == 'w')
         write_text(p, m, (next++)->text);
       if (yes != 0)
         write_text(p, m, (next++)->text);

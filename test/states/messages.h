@@ -9,7 +9,9 @@
  *   n name-list   k the 16 bytes of a cookie   P uint32, a port
  *   p  a password's fields: b t, and t where b is true
  *   q  a public key's: b s s, and s where b is true
+ *   w  the same, with a host key behind the user's
  *   x  as many pairs of strings as the uint32 before it says
+ *   l  strings, as many as there are
  *   *  anything: what is told apart by nobody
  *
  * Rows of one number differ in one field, their key; the last one of them has
@@ -46,6 +48,8 @@ extern const unsigned message_rows_count;
 extern const char value_key[];     /* the user's public key */
 extern const char value_signature[];
 extern const char value_pairs[];   /* one pair: what is true of signatures */
+extern const char value_extensions[];  /* three: all that EXT_INFO may name */
+extern const char value_hostkey[]; /* the server's public key */
 
 struct fields {
   uint32_t u[FIELDS_MAX];

@@ -22,6 +22,7 @@ void model_begin(struct model* m) {
   fresh.is_server = m->is_server;
   fresh.strict = m->strict;
   fresh.guess_is_wrong = m->guess_is_wrong;
+  fresh.group = m->group;
   fresh.config = m->config;
   fresh.now = m->now;
   fresh.say_hostkey = m->say_hostkey;
@@ -159,6 +160,10 @@ void model_ident(struct model* m) {
   m->exchange_at = m->now;
 }
 
+static int either(const struct model* m, int first, int again) {
+  return m->first_done ? again : first;
+}
+
 static void hear_kexinit(struct model* m, str_t body, int as_due) {
   struct fields f;
 
@@ -181,10 +186,10 @@ static void hear_kexinit(struct model* m, str_t body, int as_due) {
   }
   m->skip = m->guess_is_wrong;
   if (m->is_server) {
-    m->place = m->first_done ? S10 : S2;
+    m->place = m->group ? either(m, S2G, S10G) : either(m, S2, S10);
   } else {
-    m->place = m->first_done ? C12 : C2;
-    model_say(m, 30, "%s", "");
+    m->place = m->group ? either(m, C2G, C12G) : either(m, C2, C12);
+    model_say(m, m->group ? 34 : 30, "%s", "");
   }
 }
 
@@ -195,7 +200,7 @@ void model_newkeys(struct model* m) {
   m->quiet = 0;
   m->place = m->is_server ? (m->first_done ? S11 : S3)
                           : (m->first_done ? C13 : C3);
-  if (m->is_server && !m->first_done)
+  if (!m->first_done)
     notes_add(&m->wire, "7");
   for (i = 0; i < m->deferred.count; i++)
     notes_add(&m->wire, "%s", m->deferred.line[i]);
@@ -204,7 +209,7 @@ void model_newkeys(struct model* m) {
 }
 
 static void reply_is_made(struct model* m) {
-  model_say(m, 31, "%s", "");
+  model_say(m, m->group ? 33 : 31, "%s", "");
   model_newkeys(m);
 }
 
@@ -220,26 +225,74 @@ static void reply_is_checked(struct model* m) {
   } else if (m->say_hostkey == SAY_NO) {
     model_end(m, 9);
   } else {
-    m->place = C2v;
+    m->place = m->group ? C2Kv : C2v;
     (void) model_put(m, ABOUT_HOSTKEY);
   }
+}
+
+/* Groups of 2048, 3072, 4096, 6144 and 8192 bits; min, wish, max. */
+static int has_group(uint32_t min, uint32_t wish, uint32_t max) {
+  static const uint32_t sizes[] = { 2048, 3072, 4096, 6144, 8192 };
+  size_t i;
+
+  for (i = 0; i < ARRAY_SIZE(sizes); i++)
+    if (sizes[i] >= min && sizes[i] <= max)
+      return min <= wish && wish <= max;
+  return 0;
+}
+
+static void hear_request(struct model* m, str_t body) {
+  struct fields f;
+
+  if (!message_parse("uuu", body, &f)) {
+    model_end(m, 2);
+  } else if (!has_group(f.u[0], f.u[1], f.u[2])) {
+    model_end(m, 3);
+  } else {
+    model_say(m, 31, "%s", "");
+    m->place = either(m, S2K, S10K);
+  }
+}
+
+static void group_is_checked(struct model* m) {
+  model_say(m, 32, "%s", "");
+  m->place = either(m, C2K, C12K);
+}
+
+/* Another one may be as good. */
+static void hear_group(struct model* m, str_t body, int as_due) {
+  struct fields f;
+
+  if (!message_parse("ss", body, &f))
+    model_end(m, 2);
+  else if (!as_due)
+    m->unsure = 1;
+  else if (m->jobs_held)
+    m->place = either(m, C2Gp, C12Gp);
+  else
+    group_is_checked(m);
+}
+
+static int behind_reply(const struct model* m) {
+  if (m->is_server)
+    return m->group ? either(m, S2Kp, S10Kp) : either(m, S2p, S10p);
+  return m->group ? either(m, C2Kp, C12Kp) : either(m, C2p, C12p);
 }
 
 static void hear_method(struct model* m, unsigned number, str_t body,
                         int as_due) {
   struct fields f;
 
-  if (!message_parse(number == 30 ? "s" : "sss", body, &f)) {
+  if (!message_parse(m->is_server ? "s" : "sss", body, &f)) {
     model_end(m, 2);
-  } else if (!as_due && number == 30 && f.s[0].len == 32) {
+  } else if (!as_due && ((number == 30 && f.s[0].len == 32) || number == 32)) {
     m->unsure = 1;
   } else if (!as_due && !m->jobs_held) {
     model_end(m, 3);
   } else if (!as_due) {
     m->unsure = 1;
   } else if (m->jobs_held) {
-    m->place = m->is_server ? (m->first_done ? S10p : S2p)
-                            : (m->first_done ? C12p : C2p);
+    m->place = behind_reply(m);
   } else if (m->is_server) {
     reply_is_made(m);
   } else {
@@ -267,8 +320,9 @@ static void hear_newkeys(struct model* m, str_t body) {
 void model_release_jobs(struct model* m) {
   m->jobs_held = 0;
   switch (m->place) {
-    case S2p: case S10p: reply_is_made(m); break;
-    case C2p: case C12p: reply_is_checked(m); break;
+    case S2p: case S10p: case S2Kp: case S10Kp: reply_is_made(m); break;
+    case C2p: case C12p: case C2Kp: case C12Kp: reply_is_checked(m); break;
+    case C2Gp: case C12Gp: group_is_checked(m); break;
     case S5p: case C7p: model_signed(m); break;
     default: return;
   }
@@ -302,14 +356,27 @@ static void hear_ping(struct model* m, str_t body) {
 }
 
 /* RFC 8308: the list of signatures binds a client. */
+static void hear_sig_algs(struct model* m, str_t value) {
+  struct fields list;
+  uint8_t head[4];
+  struct buf copy = { 0 };
+
+  put_u32(head, (uint32_t) value.len);
+  wr_bytes(&copy, head, 4);
+  wr_bytes(&copy, value.base, value.len);
+  if (!message_parse("n", str_of_buf(&copy), &list))
+    model_end(m, 2);
+  else
+    m->key_is_refused = !uvssh__namelist_has(value, STR("ssh-ed25519"));
+  uvssh__buf_free(&copy);
+}
+
 static void hear_ext_info(struct model* m, str_t body) {
+  int is_first = m->place == S4 || m->place == C4;
   struct fields f;
   rd_t r;
   str_t name;
   str_t value;
-  struct fields list;
-  uint8_t head[4];
-  struct buf copy = { 0 };
 
   if (!message_parse("ux", body, &f) || f.u[0] > 64) {
     model_end(m, 2);
@@ -317,20 +384,18 @@ static void hear_ext_info(struct model* m, str_t body) {
   }
   r = rd_of(body.base, body.len);
   (void) rd_u32(&r);
-  while (!m->is_server && rd_left(&r) != 0) {
+  while (rd_left(&r) != 0) {
     name = rd_str(&r);
     value = rd_str(&r);
-    if (!str_is(name, "server-sig-algs"))
+    if (!m->is_server && str_is(name, "server-sig-algs"))
+      hear_sig_algs(m, value);
+    if (!is_first || !str_is(value, "0"))
       continue;
-    put_u32(head, (uint32_t) value.len);
-    wr_bytes(&copy, head, 4);
-    wr_bytes(&copy, value.base, value.len);
-    if (!message_parse("n", str_of_buf(&copy), &list))
-      model_end(m, 2);
-    else
-      m->key_is_refused = !uvssh__namelist_has(value, STR("ssh-ed25519"));
-    uvssh__buf_free(&copy);
-    memset(&copy, 0, sizeof(copy));
+    m->has_ping |= str_is(name, "ping@openssh.com");
+    m->is_bound |= !m->is_server &&
+                   str_is(name, "publickey-hostbound@openssh.com");
+    m->wants_info |= m->is_server &&
+                     str_is(name, "ext-info-in-auth@openssh.com");
   }
 }
 
@@ -340,7 +405,11 @@ static void hear_accepted(struct model* m, unsigned number, str_t body,
     hear_kexinit(m, body, as_due);
   else if (number == 21)
     hear_newkeys(m, body);
-  else if (number == 30 || number == 31)
+  else if (number == 34)
+    hear_request(m, body);
+  else if (number == 31 && m->group)
+    hear_group(m, body, as_due);
+  else if (number >= 30 && number <= 33)
     hear_method(m, number, body, as_due);
   else if (number == 7)
     hear_ext_info(m, body);
@@ -402,7 +471,9 @@ static void hear(struct model* m, const uint8_t* payload, size_t len,
       break;
     case 'E':
       hear_ext_info(m, body);
-      m->success_is_next = 1;
+      if (m->was_informed)         /* once in the login, as we have asked */
+        m->success_is_next = 1;
+      m->was_informed = 1;
       break;
     default:
       hear_accepted(m, number, body, as_due);

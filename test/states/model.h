@@ -77,6 +77,7 @@ struct model {
   int is_server;
   int strict;                      /* the peer will say so */
   int guess_is_wrong;              /* so will its KEXINIT */
+  int group;                       /* its method is an exchange of groups */
   const uvssh_config_t* config;
   uint64_t now;
   /* The user's mind. */
@@ -109,6 +110,9 @@ struct model {
   int is_probe;
   int success_is_next;
   int key_is_refused;              /* by their list of algorithms */
+  int has_ping, is_bound, wants_info;  /* their EXT_INFO has said so */
+  int no_sessions;                 /* they open none any more */
+  int was_informed;                /* by one more of them, in the login */
   int logged_in;
   int login_method;
 

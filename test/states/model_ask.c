@@ -90,19 +90,51 @@ static void ask_user(struct model* m, uint32_t id, int want_reply,
     model_answered(m, q, m->say_request == SAY_YES ? 1 : -1);
 }
 
+/* OpenSSH's: the verdict; 0: nobody's. No key that is asked about here is the
+ * server's. */
+static int known_global(struct model* m, str_t name, str_t body) {
+  static const struct {
+    const char* name;
+    int to_server, to_client;
+    const char* types;
+    int verdict;
+  } rows[] = {
+    { "keepalive@openssh.com", 1, 1, "tb*", -1 },
+    { "no-more-sessions@openssh.com", 1, 0, "tb", 1 },
+    { "hostkeys-prove-00@openssh.com", 1, 0, "tbl", -1 },
+    { "hostkeys-00@openssh.com", 0, 1, "tbl", 1 },
+  };
+  struct fields f;
+  size_t i;
+
+  for (i = 0; i < ARRAY_SIZE(rows) && !str_is(name, rows[i].name); i++)
+    ;
+  if (i == ARRAY_SIZE(rows))
+    return 0;
+  if (!(m->is_server ? rows[i].to_server : rows[i].to_client))
+    return -1;
+  if (!message_parse(rows[i].types, body, &f))
+    model_end(m, 2);
+  else if (str_is(name, "no-more-sessions@openssh.com"))
+    m->no_sessions = 1;
+  return rows[i].verdict;
+}
+
 void model_hear_global(struct model* m, str_t body) {
   struct fields f;
+  int verdict;
 
   if (!message_parse("tb*", body, &f)) {
     model_end(m, 2);
     return;
   }
-  if (str_is(f.s[0], "keepalive@openssh.com") || !m->is_server) {
-    if (f.u[1])                    /* a client's user has no callback here */
-      (void) put(m, GLOBAL, -1);
-    return;
-  }
-  ask_user(m, GLOBAL, (int) f.u[1], 0, f.s[0]);
+  verdict = known_global(m, f.s[0], body);
+  if (verdict == 0 && !m->is_server)
+    verdict = -1;                  /* a client's user has no callback here */
+  if (verdict == 0)
+    ask_user(m, GLOBAL, (int) f.u[1], 0, f.s[0]);
+  else if (f.u[1] && !m->over)
+    (void) put(m, GLOBAL, verdict);
 }
 
 int model_has_at(str_t name) {
@@ -135,6 +167,7 @@ void model_hear_request(struct model* m, struct model_channel* c,
                              strcmp(row->key_text, "subsystem") == 0);
 
   if (c->closing || !c->has_user || (is_process && c->has_process) ||
+      str_is(name, "keepalive@openssh.com") ||
       !(known ? is_for(row, m->is_server) : model_has_at(name))) {
     if (f->u[2])
       (void) put(m, c->id, -1);

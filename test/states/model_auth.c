@@ -9,6 +9,8 @@
 enum { LATE_MAX = 16, BANNERS_MAX = 16, BANNER_BYTES = 64 * 1024,
        CHANGES_MAX = 8 };
 
+#define BOUND_METHOD "publickey-hostbound-v00@openssh.com"
+
 /* ---- server -------------------------------------------------------------- */
 
 static void refuse(struct model* m, int free_of_charge) {
@@ -65,6 +67,7 @@ static void succeed(struct model* m) {
   m->place = S8;
   m->logged_in = 1;
   m->login_method = (int) m->method;
+  model_say(m, 80, "0");           /* its keys */
   notes_add(&m->events, "ready");
 }
 
@@ -100,7 +103,7 @@ static void ask(struct model* m, const char* text) {
 
 void model_signed(struct model* m) {
   if (!m->is_server) {
-    model_say(m, 50, "publickey signed");
+    model_say(m, 50, "%s signed", m->is_bound ? BOUND_METHOD : "publickey");
     m->place = C8;
     return;
   }
@@ -154,13 +157,17 @@ int model_may_wait(struct model* m, unsigned number, str_t body) {
 
 static void hear_key(struct model* m, str_t body, int as_due) {
   struct fields f;
+  int is_bound;
 
-  if (!message_parse("tttq", body, &f)) {
+  (void) message_prefix("ttt", body, &f);
+  is_bound = str_is(f.s[2], BOUND_METHOD);
+  if (!message_parse(is_bound ? "tttw" : "tttq", body, &f)) {
     model_end(m, 2);
     return;
   }
   m->is_probe = !f.u[3];
   if (!str_is(f.s[4], "ssh-ed25519") || !is_key(f.s[5]) ||
+      (is_bound && (!is_key(f.s[6]) || str_eq(f.s[6], f.s[5]))) ||
       (m->config->auth_methods & m->method) == 0)
     refuse(m, 0);
   else if (m->is_probe && !as_due)
@@ -215,11 +222,16 @@ static void hear_login(struct model* m, str_t body, int as_due) {
     return;
   }
   set_user(m, f.s[0]);
+  if (m->wants_info)
+    model_say(m, 7, "%s", "");
+  m->wants_info = 0;
   m->asked_at = m->now;
   m->is_probe = 0;
   m->method = str_is(f.s[2], "none")        ? UVSSH_AUTH_NONE
               : str_is(f.s[2], "password")  ? UVSSH_AUTH_PASSWORD
-              : str_is(f.s[2], "publickey") ? UVSSH_AUTH_PUBLICKEY
+              : str_is(f.s[2], "publickey") ||
+                      str_is(f.s[2], BOUND_METHOD)
+                  ? UVSSH_AUTH_PUBLICKEY
                                             : 0;
   if (m->method == UVSSH_AUTH_NONE) {
     if (!message_parse("ttt", body, &f)) {

@@ -158,7 +158,7 @@ static int may_open(const struct model* m, const struct message_row* row,
   size_t i;
 
   if (row->key_text != NULL)
-    return m->is_server;
+    return m->is_server && !(m->no_sessions && str_is(name, "session"));
   for (i = 0; i < ARRAY_SIZE(unasked) && !m->is_server; i++)
     if (str_is(name, unasked[i]))
       return 0;

@@ -82,6 +82,7 @@ int model_rekey(struct model* m) {
 int model_attempt(struct model* m, unsigned method) {
   static const char* const names[] = { "", "none", "password", "",
                                        "publickey probe" };
+  static const char bound[] = "publickey-hostbound-v00@openssh.com probe";
 
   if (m->over || m->place != C5)
     return UV_ENOTCONN;
@@ -91,7 +92,9 @@ int model_attempt(struct model* m, unsigned method) {
     notes_add(&m->events, "login UVSSH_EAUTH");
     return 0;
   }
-  model_say(m, 50, "%s", names[method]);
+  model_say(m, 50, "%s",
+            method == UVSSH_AUTH_PUBLICKEY && m->is_bound ? bound
+                                                          : names[method]);
   m->place = method == UVSSH_AUTH_NONE       ? C6N
              : method == UVSSH_AUTH_PASSWORD ? C6P
                                              : C7;

@@ -42,14 +42,35 @@ void play_end(struct play* pl) {
 }
 
 /* A first name that nobody has makes the announced guess a wrong one. */
-static const char* guessed_list(enum role role, enum strict strict) {
-#define FIRST "x@example.com,curve25519-sha256,"
-#define MARKS(c) ",kex-strict-" c "-v00@openssh.com,kex-strict-" c
-  if (role == PEER_CLIENT)
-    return strict == STRICT_NONE ? FIRST "ext-info-c"
-                                 : FIRST "ext-info-c" MARKS("c");
-  return strict == STRICT_NONE ? FIRST "ext-info-s"
-                               : FIRST "ext-info-s" MARKS("s");
+static const char* guessed_list(struct play* pl) {
+  const struct peer* p = pl->p;
+  char c = p->role == PEER_CLIENT ? 'c' : 's';
+  size_t n = (size_t) snprintf(pl->kex_list, sizeof(pl->kex_list),
+                               "x@example.com,%s,ext-info-%c", p->kex->name, c);
+
+  if (p->strict != STRICT_NONE)
+    snprintf(pl->kex_list + n, sizeof(pl->kex_list) - n,
+             ",kex-strict-%c-v00@openssh.com,kex-strict-%c", c, c);
+  return pl->kex_list;
+}
+
+static void like(struct play* pl) {
+#define GROUP "diffie-hellman-group-exchange-sha256"
+#define CURVE "curve25519-sha256"
+  struct app* a = pl->p->app;
+
+  a->server_config.kex = a->client_config.kex =
+      pl->group_first ? GROUP "," CURVE : CURVE "," GROUP;
+}
+
+static void use(struct play* pl, const struct kex_alg* kex) {
+  pl->p->kex = kex;
+  pl->p->lists[LIST_KEX] = pl->m.guess_is_wrong ? guessed_list(pl) : NULL;
+  pl->m.group = kex->group_exchange;
+}
+
+void play_use_group(struct play* pl) {
+  use(pl, &uvssh__dh_gex);
 }
 
 void play_begin(struct play* pl, enum strict strict, enum guess guess) {
@@ -57,15 +78,15 @@ void play_begin(struct play* pl, enum strict strict, enum guess guess) {
 
   p->strict = strict;
   p->follows = guess != GUESS_NONE;
-  p->lists[LIST_KEX] = guess == GUESS_WRONG ? guessed_list(p->role, strict)
-                                            : NULL;
   p->hostkey = p->app->pipe.hostkeys.key[0];
   pl->m.strict = strict != STRICT_NONE;
   pl->m.guess_is_wrong = guess == GUESS_WRONG;
+  like(pl);
+  use(pl, &uvssh__curve25519);
   pl->m.now = p->app->pipe.now;
   model_begin(&pl->m);
   pl->said_end = pl->keys_later = 0;
-  pl->reply_len = 0;
+  pl->reply_len = pl->group_len = 0;
   pl->numbers = 0;
   memset(pl->replies, 0, sizeof(pl->replies));
   pl->heap = heap_live();
@@ -280,6 +301,10 @@ void play_say_bytes(struct play* pl, const uint8_t* payload, size_t len,
   int keys = changes_keys(pl, payload, len);
 
   play_step(pl);
+  if (payload[0] == MSG_KEX_DH_GEX_REQUEST) {
+    uvssh__buf_reset(&p->group);   /* it will be hashed as it was said */
+    wr_bytes(&p->group, payload + 1, len - 1);
+  }
   pl->m.seq = p->seq_out;
   model_hear(&pl->m, payload, len, as_due);
   peer_send_bytes(p, payload, len);
@@ -291,12 +316,35 @@ void play_say_bytes(struct play* pl, const uint8_t* payload, size_t len,
   play_compare(pl);
 }
 
-static int is_due(const struct play* pl, unsigned number) {
+/* Of the exchange: the right one, now. */
+static int is_due(const struct play* pl, const struct message_row* row) {
   int place = pl->m.place;
 
-  return (number == MSG_KEX_ECDH_INIT && (place == S2 || place == S10)) ||
-         (number == MSG_KEX_ECDH_REPLY && pl->reply_len != 0 &&
-          (place == C2 || place == C12));
+  switch (row->number) {
+    case MSG_KEX_ECDH_INIT: return place == S2 || place == S10;
+    case MSG_KEX_DH_GEX_INIT: return place == S2K || place == S10K;
+    case MSG_KEX_ECDH_REPLY:
+      if (strcmp(row->types, "ss") == 0)
+        return pl->group_len != 0 && (place == C2G || place == C12G);
+      return pl->reply_len != 0 && (place == C2 || place == C12);
+    case MSG_KEX_DH_GEX_REPLY:
+      return pl->reply_len != 0 && (place == C2K || place == C12K);
+    default: return 0;
+  }
+}
+
+static int is_of_method(const struct message_row* row) {
+  return row->number >= 30 && row->number < 50;
+}
+
+/* What was made when the session spoke. */
+static size_t made_before(const struct play* pl, const struct message_row* row,
+                          uint8_t* payload) {
+  int group = strcmp(row->types, "ss") == 0;
+  size_t len = group ? pl->group_len : pl->reply_len;
+
+  memcpy(payload, group ? pl->group : pl->reply, len);
+  return len;
 }
 
 size_t play_write(struct play* pl, const struct message_row* row,
@@ -304,16 +352,14 @@ size_t play_write(struct play* pl, const struct message_row* row,
   struct peer* p = pl->p;
   struct buf* m = &p->message;
 
+  if (is_due(pl, row) && row->types[1] != '\0')
+    return made_before(pl, row, payload);
   if (row->number == MSG_KEXINIT)
     CHECK_EQ(uvssh__script_make_kexinit(&p->script), 0);
-  else if (row->number == MSG_KEX_ECDH_INIT && is_due(pl, row->number))
+  else if (is_due(pl, row))
     CHECK_EQ(uvssh__script_make_init(&p->script), 0);
-  else if (row->number != MSG_KEX_ECDH_REPLY || !is_due(pl, row->number))
+  else
     m = message_write(p, row);
-  if (row->number == MSG_KEX_ECDH_REPLY && is_due(pl, row->number)) {
-    memcpy(payload, pl->reply, pl->reply_len);
-    return pl->reply_len;
-  }
   CHECK(m->len <= PAYLOAD_MAX);
   memcpy(payload, m->base, m->len);
   return m->len;
@@ -321,13 +367,12 @@ size_t play_write(struct play* pl, const struct message_row* row,
 
 void play_say(struct play* pl, const struct message_row* row) {
   uint8_t payload[PAYLOAD_MAX];
-  int as_due = is_due(pl, row->number);
+  int as_due = is_due(pl, row);
   size_t len = play_write(pl, row, payload);
 
   if (row->number == 60)           /* only one of them names our key */
     as_due = row == message_row(60);
-  else if (row->number != MSG_KEX_ECDH_INIT &&
-           row->number != MSG_KEX_ECDH_REPLY)
+  else if (!is_of_method(row))
     as_due = 1;
 
   play_say_bytes(pl, payload, len, as_due);

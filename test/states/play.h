@@ -58,6 +58,11 @@ struct play {
   unsigned reason;
   uint8_t reply[600];              /* 31, which answers the last 30 */
   size_t reply_len;
+  uint8_t group[600];              /* 31 of a group exchange, answers a 34 */
+  size_t group_len;
+  char kex_list[200];              /* of a peer whose guess is wrong */
+  int group_first;                 /* the session likes groups best, so that */
+                                   /* guessing one is right */
   int keys_later;                  /* our NEWKEYS has been said too early */
   uint32_t seen_id;                /* of the last 90 or 91 */
   struct play_channel channels[CHANNELS_MAX * 2];
@@ -73,6 +78,8 @@ struct play* play_new(enum role role);
 void play_end(struct play* pl);
 /* A session is there, and has said nothing yet. */
 void play_begin(struct play* pl, enum strict strict, enum guess guess);
+/* The exchanges from now on are of groups. */
+void play_use_group(struct play* pl);
 /* Whether the next case is to be tried: about one in check_share() is. */
 int play_is_turn(struct play* pl);
 /* Its end, if that has not come; then all must be over, and given back. */

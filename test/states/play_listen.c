@@ -72,7 +72,8 @@ static void hear_login(struct play* pl, rd_t* r) {
   CHECK(!r->bad);
   notes_add(&pl->wire, "50 %.*s%s", (int) method.len,
             (const char*) method.base,
-            str_is(method, "publickey") ? (more ? " signed" : " probe")
+            method.len >= 9 && memcmp(method.base, "publickey", 9) == 0
+                ? (more ? " signed" : " probe")
             : more                      ? " changed"
                                         : "");
 }
@@ -98,7 +99,17 @@ static void hear_keys(struct play* pl, unsigned number) {
   notes_add(&pl->wire, "%u", number);
   if (number == MSG_KEXINIT) {
     uvssh__script_hear_kexinit(&p->script);
-  } else if (number == MSG_KEX_ECDH_INIT) {
+  } else if (number == MSG_KEX_DH_GEX_REQUEST) {
+    CHECK_EQ(uvssh__script_make_group(&p->script), 0);
+    CHECK(p->message.len <= sizeof(pl->group));
+    memcpy(pl->group, p->message.base, p->message.len);
+    pl->group_len = p->message.len;
+  } else if (number == MSG_KEX_DH_GEX_GROUP && p->kex->group_exchange) {
+    CHECK_EQ(uvssh__script_hear_group(&p->script), 0);
+  } else if (number == MSG_KEX_ECDH_INIT || number == MSG_KEX_DH_GEX_INIT) {
+    /* Of a group that we have not said nothing can be made. */
+    if (pl->m.unsure)
+      return;
     CHECK_EQ(uvssh__script_make_reply(&p->script), 0);
     CHECK(p->message.len <= sizeof(pl->reply));
     memcpy(pl->reply, p->message.base, p->message.len);
@@ -150,7 +161,9 @@ static void hear_end(struct play* pl, rd_t* r) {
 static void hear(struct play* pl, unsigned number, rd_t* r) {
   switch (number) {
     case 1: hear_end(pl, r); break;
-    case 20: case 30: case 31: hear_keys(pl, number); break;
+    case 20: case 30: case 31: case 32: case 33: case 34:
+      hear_keys(pl, number);
+      break;
     case 5: CHECK(str_is(rd_str(r), "ssh-userauth"));
       notes_add(&pl->wire, "5 ssh-userauth");
       break;
@@ -182,7 +195,7 @@ void play_listen(struct play* pl) {
     CHECK(!pl->said_end);          /* nothing comes behind DISCONNECT */
     hear(pl, (unsigned) number, &pl->p->m);
     /* Its keys are not those that the model has gone on with. */
-    if (pl->m.unsure && (number == 21 || number == 31 || number == 1))
+    if (pl->m.unsure && (number == 21 || number == 31 || number == 33 || number == 1))
       break;
   }
 }

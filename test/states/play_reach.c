@@ -5,13 +5,28 @@ static void say(struct play* pl, const char* name) {
   play_say(pl, message_named(name));
 }
 
+/* Where a guess was announced, the first message was it. */
+static void say_first(struct play* pl, const char* name) {
+  if (pl->m.guess_is_wrong)
+    say(pl, name);
+  say(pl, name);
+}
+
+static void say_group(struct play* pl) {
+  say_first(pl, pl->m.is_server ? "group request" : "group");
+}
+
+static void say_keys(struct play* pl) {
+  if (pl->m.group)
+    say(pl, pl->m.is_server ? "group init" : "group reply");
+  else
+    say_first(pl, pl->m.is_server ? "kex init" : "kex reply");
+}
+
 static void first_keys(struct play* pl) {
   play_ident(pl);
   say(pl, "kexinit");
-  say(pl, pl->m.is_server ? "kex init" : "kex reply");
-  /* Where a guess was announced, that was it. */
-  if (pl->m.guess_is_wrong)
-    say(pl, pl->m.is_server ? "kex init" : "kex reply");
+  say_keys(pl);
   say(pl, "newkeys");
 }
 
@@ -41,20 +56,31 @@ static void hold_jobs(struct play* pl) {
   pl->p->app->pipe.jobs = JOBS_HELD;
 }
 
+/* Behind KEXINIT. */
+static void method_up_to(struct play* pl, int place) {
+  if (pl->m.place == place)
+    return;
+  if (place == C2Gp || place == C12Gp)
+    hold_jobs(pl);
+  if (pl->m.group)
+    say_group(pl);
+  if (pl->m.place == place)
+    return;
+  if (place >= LOOKING && place != C2v && place != C2Kv)
+    hold_jobs(pl);
+  if (place == C2v || place == C2Kv)
+    pl->m.say_hostkey = SAY_NOTHING;
+  say_keys(pl);
+}
+
 static void keys_up_to(struct play* pl, int place) {
+  if (place_is_group(place))
+    play_use_group(pl);
   play_ident(pl);
   if (place == S1 || place == C1)
     return;
   say(pl, "kexinit");
-  if (place == S2 || place == C2)
-    return;
-  if (place == S2p || place == C2p)
-    hold_jobs(pl);
-  if (place == C2v)
-    pl->m.say_hostkey = SAY_NOTHING;
-  say(pl, pl->m.is_server ? "kex init" : "kex reply");
-  if (pl->m.guess_is_wrong)
-    say(pl, pl->m.is_server ? "kex init" : "kex reply");
+  method_up_to(pl, place);
 }
 
 static void server_login_up_to(struct play* pl, int place) {
@@ -89,23 +115,19 @@ static void client_login_up_to(struct play* pl, int place) {
 static void again_up_to(struct play* pl, int place) {
   if (place == S8 || place == C10)
     return;
+  if (place_is_group(place))
+    play_use_group(pl);
   play_rekey(pl);
   if (place == S9 || place == C11)
     return;
   say(pl, "kexinit");
-  if (place == S10 || place == C12)
-    return;
-  if (place == S10p || place == C12p)
-    hold_jobs(pl);
-  say(pl, pl->m.is_server ? "kex init" : "kex reply");
-  if (pl->m.guess_is_wrong)
-    say(pl, pl->m.is_server ? "kex init" : "kex reply");
+  method_up_to(pl, place);
 }
 
 void play_reach(struct play* pl, int place) {
   int behind = place_behind(place);
 
-  if (behind <= S3 || (behind >= C1 && behind <= C3)) {
+  if (place_is_early(place)) {
     keys_up_to(pl, place);
   } else {
     first_keys(pl);

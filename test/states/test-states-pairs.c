@@ -36,7 +36,7 @@ static void one_pair(struct play* pl, int place, enum strict strict,
     play_say(pl, b);
   if (play_is_alive(pl) && pl->m.jobs_held)
     play_release_jobs(pl);
-  else if (play_is_alive(pl) && place == C2v)
+  else if (play_is_alive(pl) && (place == C2v || place == C2Kv))
     play_answer(pl, pl->numbers, SAY_YES);
   else if (play_is_alive(pl) && pl->m.place == S6 && pl->numbers != 0)
     play_answer(pl, pl->numbers, SAY_NO);

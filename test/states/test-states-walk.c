@@ -163,7 +163,9 @@ static void say(struct walk* w, const struct message_row* row,
   struct play* pl = w->pl;
 
   /* It cannot have these keys yet. */
-  if (row->number == MSG_NEWKEYS && (pl->m.place == S2p || pl->m.place == S10p))
+  if (row->number == MSG_NEWKEYS &&
+      (pl->m.place == S2p || pl->m.place == S10p || pl->m.place == S2Kp ||
+       pl->m.place == S10Kp))
     return;
   note(w, row->name);
   if (is_of_keys(row) || row->number == 60)
@@ -215,6 +217,10 @@ static const char* next_name(struct walk* w) {
     case S1: case C1: case S9: case C11: return "kexinit";
     case S2: case S10: return "kex init";
     case C2: case C12: return "kex reply";
+    case S2G: case S10G: return "group request";
+    case S2K: case S10K: return "group init";
+    case C2G: case C12G: return "group";
+    case C2K: case C12K: return "group reply";
     case S3: case S11: case C3: case C13: return "newkeys";
     case S4: return "service userauth";
     case C4: return "service accept";
@@ -410,8 +416,11 @@ static unsigned live(struct walk* w, uint64_t seed) {
   configure(w);
   pl->m.jobs_held = 0;
   think(w);
+  pl->group_first = one_in(w, 16); /* which is dear */
   play_begin(pl, one_in(w, 3) ? STRICT_NONE : STRICT_BOTH,
              (enum guess) (one_in(w, 4) ? 1 + roll(w, 2) : 0));
+  if (pl->group_first)
+    play_use_group(pl);
   pl->p->app->pipe.seed = seed;
   pl->p->mine->chunk = w->chunk;
   pl->p->mine->random_chunk = 1;

@@ -1,29 +1,40 @@
-/* curve25519-sha256: both sides agree; whatever is no public value is refused;
- * no secret stays behind.
+/* curve25519-sha256, and the hybrids of it, whose values end with X25519's: both
+ * sides agree; whatever is no public value is refused; no secret stays behind.
  */
 #include "check.h"
 
 #include "crypto/crypto.h"
 
-static const struct kex_alg* const methods[] = {
-  &uvssh__curve25519, &uvssh__curve25519_libssh
+static const struct method {
+  const struct kex_alg* kex;
+  size_t client;                   /* how long what it sends is */
+  size_t server;
+  int hybrid;                      /* K is a string, of the hash's length */
+} methods[] = {
+  { &uvssh__curve25519, 32, 32, 0 },
+  { &uvssh__curve25519_libssh, 32, 32, 0 },
+  { &uvssh__mlkem768x25519, 1184 + 32, 1088 + 32, 1 }
 };
 
 struct exchange {
-  uint8_t secret[KEX_SECRET_MAX];
+  struct buf secret;
   struct buf client, server, k_client, k_server;
 };
 
+static const str_t none = { NULL, 0 };  /* of a group */
+
 static int play(const struct kex_alg* kex, struct exchange* x) {
-  int err = kex->start(x->secret, &x->client);
+  int err = kex->start(none, &x->secret, &x->client);
   if (err == 0)
-    err = kex->respond(str_of_buf(&x->client), &x->server, &x->k_server);
+    err = kex->respond(none, str_of_buf(&x->client), &x->server, &x->k_server);
   if (err == 0)
-    err = kex->finish(x->secret, str_of_buf(&x->server), &x->k_client);
+    err = kex->finish(none, str_of_buf(&x->secret), str_of_buf(&x->server),
+                      &x->k_client);
   return err;
 }
 
 static void drop(struct exchange* x) {
+  uvssh__buf_free(&x->secret);
   uvssh__buf_free(&x->client);
   uvssh__buf_free(&x->server);
   uvssh__buf_free(&x->k_client);
@@ -39,14 +50,17 @@ TEST(kex_agrees) {
     for (round = 0; round < 50; round++) {
       struct exchange x = { 0 };
       rd_t r;
-      CHECK_EQ(play(methods[i], &x), 0);
-      CHECK_EQ(x.client.len, 32);
-      CHECK_EQ(x.server.len, 32);
-      CHECK(x.k_client.secret && x.k_server.secret);
+      CHECK_EQ(play(methods[i].kex, &x), 0);
+      CHECK_EQ(x.client.len, methods[i].client);
+      CHECK_EQ(x.server.len, methods[i].server);
+      CHECK(x.secret.secret && x.k_client.secret && x.k_server.secret);
       CHECK_MEM(x.k_client.base, x.k_client.len, x.k_server.base,
                 x.k_server.len);
       r = rd_of(x.k_client.base, x.k_client.len);
-      CHECK(uvssh__rd_mpint(&r).len <= 32);
+      if (methods[i].hybrid)
+        CHECK_EQ(rd_str(&r).len, methods[i].kex->hash->size);
+      else
+        CHECK(uvssh__rd_mpint(&r).len <= 32);
       CHECK_EQ(rd_end(&r), 0);
       drop(&x);
     }
@@ -54,37 +68,73 @@ TEST(kex_agrees) {
 }
 
 TEST(kex_fresh_every_time) {
-  struct exchange x = { 0 }, y = { 0 };
+  size_t i;
 
-  CHECK_EQ(play(methods[0], &x), 0);
-  CHECK_EQ(play(methods[0], &y), 0);
-  CHECK(memcmp(x.client.base, y.client.base, 32) != 0);
-  CHECK(memcmp(x.server.base, y.server.base, 32) != 0);
-  drop(&x);
-  drop(&y);
+  for (i = 0; i < ARRAY_SIZE(methods); i++) {
+    struct exchange x = { 0 }, y = { 0 };
+    CHECK_EQ(play(methods[i].kex, &x), 0);
+    CHECK_EQ(play(methods[i].kex, &y), 0);
+    CHECK(memcmp(x.client.base, y.client.base, 32) != 0);
+    CHECK(memcmp(x.server.base, y.server.base, 32) != 0);
+    CHECK(memcmp(x.client.base + x.client.len - 32,
+                 y.client.base + y.client.len - 32, 32) != 0);
+    CHECK(memcmp(x.server.base + x.server.len - 32,
+                 y.server.base + y.server.len - 32, 32) != 0);
+    drop(&x);
+    drop(&y);
+  }
 }
 
-static void refused(const struct kex_alg* kex, const uint8_t* p, size_t len) {
-  struct exchange x = { 0 };
-  str_t peer = { p, len };
-
-  CHECK_EQ(kex->start(x.secret, &x.client), 0);
-  CHECK_EQ(kex->respond(peer, &x.server, &x.k_server), UVSSH_EKEX);
-  CHECK_EQ(kex->finish(x.secret, peer, &x.k_client), UVSSH_EKEX);
-  CHECK_EQ(x.k_client.len, 0);
-  CHECK_EQ(x.k_server.len, 0);
-  drop(&x);
+/* The client's value to the server, and the server's to the client. */
+static void refused(const struct kex_alg* kex, struct exchange* x,
+                    str_t client, str_t server) {
+  uvssh__buf_reset(&x->k_server);
+  uvssh__buf_reset(&x->k_client);
+  uvssh__buf_reset(&x->server);
+  CHECK_EQ(kex->respond(none, client, &x->server, &x->k_server), UVSSH_EKEX);
+  CHECK_EQ(kex->finish(none, str_of_buf(&x->secret), server, &x->k_client),
+           UVSSH_EKEX);
+  CHECK_EQ(x->k_client.len, 0);
+  CHECK_EQ(x->k_server.len, 0);
 }
 
+/* Of the right bytes too few, or too many. */
 TEST(kex_wrong_length) {
-  uint8_t p[64] = { 9 };
+  uint8_t p[1500] = { 9 }, q[1500] = { 9 };
+  const struct method* m;
   size_t len;
 
-  for (len = 0; len <= sizeof(p); len++) {
-    NOTE("%zu bytes", len);
-    if (len != 32)
-      refused(methods[0], p, len);
+  for (m = methods; m < methods + ARRAY_SIZE(methods); m++) {
+    struct exchange x = { 0 };
+    CHECK_EQ(play(m->kex, &x), 0);
+    memcpy(p, x.client.base, x.client.len);
+    memcpy(q, x.server.base, x.server.len);
+    for (len = 0; len <= m->client + 64; len++) {
+      NOTE("%s, %zu bytes", m->kex->name, len);
+      if (len != m->client && len != m->server)
+        refused(m->kex, &x, (str_t) { p, len }, (str_t) { q, len });
+    }
+    refused(m->kex, &x, (str_t) { p, m->client - 1 },
+            (str_t) { q, m->server + 1 });
+    refused(m->kex, &x, (str_t) { p, m->client + 1 },
+            (str_t) { q, m->server - 1 });
+    drop(&x);
   }
+}
+
+/* Ends both values with this point. */
+static void refused_point(const struct method* m, const uint8_t point[32]) {
+  struct exchange x = { 0 };
+  uint8_t client[1500], server[1500];
+
+  CHECK_EQ(play(m->kex, &x), 0);
+  memcpy(client, x.client.base, m->client);
+  memcpy(server, x.server.base, m->server);
+  memcpy(client + m->client - 32, point, 32);
+  memcpy(server + m->server - 32, point, 32);
+  refused(m->kex, &x, (str_t) { client, m->client },
+          (str_t) { server, m->server });
+  drop(&x);
 }
 
 /* The points of low order, and what is equal to them modulo p: RFC 7748
@@ -109,24 +159,30 @@ TEST(kex_low_order) {
       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
   };
-  size_t i;
+  size_t i, k;
 
-  for (i = 0; i < ARRAY_SIZE(points); i++) {
-    uint8_t high[32];
-    NOTE("point %zu", i);
-    refused(methods[0], points[i], 32);
-    memcpy(high, points[i], 32);   /* the highest bit is masked */
-    high[31] |= 0x80;
-    refused(methods[0], high, 32);
+  for (i = 0; i < ARRAY_SIZE(methods); i++) {
+    for (k = 0; k < ARRAY_SIZE(points); k++) {
+      uint8_t high[32];
+      NOTE("%s, point %zu", methods[i].kex->name, k);
+      refused_point(&methods[i], points[k]);
+      memcpy(high, points[k], 32); /* the highest bit is masked */
+      high[31] |= 0x80;
+      refused_point(&methods[i], high);
+    }
   }
 }
 
 TEST(kex_out_of_memory) {
-  HEAP_SWEEP(n) {
-    struct exchange x = { 0 };
-    int err = play(methods[0], &x);
-    CHECK_EQ(err, heap_failed() ? UV_ENOMEM : 0);
-    drop(&x);
+  size_t i;
+
+  for (i = 0; i < ARRAY_SIZE(methods); i++) {
+    HEAP_SWEEP(n) {
+      struct exchange x = { 0 };
+      int err = play(methods[i].kex, &x);
+      CHECK_EQ(err, heap_failed() ? UV_ENOMEM : 0);
+      drop(&x);
+    }
   }
 }
 
@@ -143,15 +199,18 @@ static void look_for_k(const void* base, size_t size) {
 }
 
 TEST(kex_k_wiped) {
-  struct exchange x = { 0 };
+  size_t i;
 
-  CHECK_EQ(play(methods[0], &x), 0);
-  uvssh__buf_put(&watched, x.k_client.base, x.k_client.len);
-  CHECK(watched.len >= 24);
-  shown = 0;
-  heap_on_free(look_for_k);
-  drop(&x);
-  heap_on_free(NULL);
-  CHECK(!shown);
-  uvssh__buf_free(&watched);
+  for (i = 0; i < ARRAY_SIZE(methods); i++) {
+    struct exchange x = { 0 };
+    CHECK_EQ(play(methods[i].kex, &x), 0);
+    uvssh__buf_put(&watched, x.k_client.base, x.k_client.len);
+    CHECK(watched.len >= 24);
+    shown = 0;
+    heap_on_free(look_for_k);
+    drop(&x);
+    heap_on_free(NULL);
+    CHECK(!shown);
+    uvssh__buf_free(&watched);
+  }
 }

@@ -14,11 +14,12 @@
 
 struct drawn {
   uint8_t cookie[16];
-  uint8_t secret[KEX_SECRET_MAX];
+  uint8_t secret[32];
   uint8_t blob[64];
 };
 
 static void draw(struct drawn* d) {
+  struct buf secret = { 0 };
   struct buf q_c = { 0 };
   uvssh_key_t* key;
   size_t len;
@@ -26,12 +27,14 @@ static void draw(struct drawn* d) {
 
   memset(d, 0, sizeof(*d));
   uvssh__random(d->cookie, sizeof(d->cookie));
-  if (uvssh__curve25519.start(d->secret, &q_c) != 0 ||
+  if (uvssh__curve25519.start(STR(""), &secret, &q_c) != 0 ||
       uvssh_key_generate(&key, UVSSH_KEY_ED25519, 0) != 0)
     _exit(1);
+  memcpy(d->secret, secret.base, sizeof(d->secret));
   blob = uvssh_key_blob(key, &len);
   memcpy(d->blob, blob, len < sizeof(d->blob) ? len : sizeof(d->blob));
   uvssh_key_unref(key);
+  uvssh__buf_free(&secret);
   uvssh__buf_free(&q_c);
 }
 
@@ -81,12 +84,11 @@ TEST(lesson_81_82_96_what_is_not_built_cannot_be_asked_for) {
     "rijndael-cbc@lysator.liu.se", "hmac-md5", "hmac-md5-96", "hmac-sha1",
     "hmac-sha1-96", "hmac-sha1-etm@openssh.com", "hmac-ripemd160",
     "umac-64@openssh.com", "diffie-hellman-group1-sha1",
-    "diffie-hellman-group14-sha1", "diffie-hellman-group14-sha256",
-    "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512",
+    "diffie-hellman-group14-sha1", "diffie-hellman-group18-sha512",
     "diffie-hellman-group-exchange-sha1",
-    "diffie-hellman-group-exchange-sha256", "ssh-dss", "ssh-rsa",
-    "zlib", "zlib@openssh.com"
+    "ssh-dss", "ssh-rsa", "delayed-zlib", "zip"
   };
+  unsigned kind;
   size_t i;
 
   for (i = 0; i < ARRAY_SIZE(names); i++) {
@@ -95,11 +97,10 @@ TEST(lesson_81_82_96_what_is_not_built_cannot_be_asked_for) {
     CHECK(uvssh__cipher_find(str_of(names[i])) == NULL);
     CHECK(uvssh__mac_find(str_of(names[i])) == NULL);
     CHECK(uvssh__sign_find(str_of(names[i])) == NULL);
-    CHECK_EQ(uvssh__algo_check(ALGO_KEX, names[i]), UV_EINVAL);
-    CHECK_EQ(uvssh__algo_check(ALGO_CIPHER, names[i]), UV_EINVAL);
-    CHECK_EQ(uvssh__algo_check(ALGO_MAC, names[i]), UV_EINVAL);
-    if (strcmp(names[i], "none") != 0)
-      CHECK_EQ(uvssh__algo_check(ALGO_COMPRESSION, names[i]), UV_EINVAL);
+    for (kind = ALGO_KEX; kind <= ALGO_COMPRESSION; kind++)
+      CHECK(strcmp(names[i], "none") == 0 ||
+            !uvssh__namelist_has(str_of(uvssh__algo_known((enum algo) kind)),
+                                 str_of(names[i])));
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include <mbedtls/aes.h>
 #include <mbedtls/gcm.h>
+#include <mbedtls/md.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -34,6 +35,11 @@ static const struct suite suites[] = {
   { "gcm portable", &uvssh__aes256_gcm_portable, NULL, REF_GCM, 1 },
   { "ctr etm", &uvssh__aes256_ctr, &uvssh__hmac_sha256_etm, REF_CTR_ETM, 1 },
   { "ctr mac", &uvssh__aes256_ctr, &uvssh__hmac_sha256, REF_CTR_MAC, 0 },
+  { "gcm 128", &uvssh__aes128_gcm, NULL, REF_GCM, 1 },
+  { "ctr 192 etm 512", &uvssh__aes192_ctr, &uvssh__hmac_sha512_etm,
+    REF_CTR_ETM, 1 },
+  { "ctr 128 mac 512", &uvssh__aes128_ctr, &uvssh__hmac_sha512, REF_CTR_MAC,
+    0 },
 };
 
 /* One direction, and its double that the reference works with. */
@@ -43,7 +49,7 @@ struct direction {
   struct keys opening;
   uint8_t key[64];
   uint8_t iv[16];
-  uint8_t mac_key[32];
+  uint8_t mac_key[64];
 };
 
 struct packet {
@@ -108,6 +114,10 @@ static inline void ref_chacha(const struct direction* d, uint32_t seq,
   crypto_onetimeauth_poly1305(p + len, p, len, poly);
 }
 
+static inline unsigned ref_bits(const struct direction* d) {
+  return (unsigned) d->suite->cipher->key_size * 8;
+}
+
 /* The counter is what the caller says: the number of packets before. */
 static inline void ref_gcm(const struct direction* d, uint64_t count,
                            uint8_t* p, size_t len) {
@@ -123,7 +133,8 @@ static inline void ref_gcm(const struct direction* d, uint64_t count,
   for (i = 0; i < 8; i++)
     iv[4 + i] = (uint8_t) (n >> (56 - 8 * i));
   mbedtls_gcm_init(&gcm);
-  CHECK_EQ(mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, d->key, 256), 0);
+  CHECK_EQ(mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, d->key,
+                              ref_bits(d)), 0);
   CHECK_EQ(mbedtls_gcm_crypt_and_tag(&gcm, MBEDTLS_GCM_ENCRYPT, len - 4, iv, 12,
                                      p, 4, p + 4, p + 4, 16, p + len), 0);
   mbedtls_gcm_free(&gcm);
@@ -137,7 +148,7 @@ static inline void ref_ctr(const struct direction* d, uint64_t block,
   size_t i, j;
 
   mbedtls_aes_init(&aes);
-  CHECK_EQ(mbedtls_aes_setkey_enc(&aes, d->key, 256), 0);
+  CHECK_EQ(mbedtls_aes_setkey_enc(&aes, d->key, ref_bits(d)), 0);
   for (i = 0; i < len; i++) {
     if (i % 16 == 0) {
       uint64_t carry = block + i / 16;
@@ -156,14 +167,22 @@ static inline void ref_ctr(const struct direction* d, uint64_t block,
 
 static inline void ref_hmac(const struct direction* d, uint32_t seq,
                             uint8_t* p, size_t len) {
-  crypto_auth_hmacsha256_state s;
+  size_t size = d->suite->mac->key_size;
+  mbedtls_md_context_t md;
   uint8_t number[4];
 
   put_u32(number, seq);
-  crypto_auth_hmacsha256_init(&s, d->mac_key, 32);
-  crypto_auth_hmacsha256_update(&s, number, 4);
-  crypto_auth_hmacsha256_update(&s, p, len);
-  crypto_auth_hmacsha256_final(&s, p + len);
+  mbedtls_md_init(&md);
+  CHECK_EQ(mbedtls_md_setup(&md,
+                            mbedtls_md_info_from_type(size == 32
+                                                          ? MBEDTLS_MD_SHA256
+                                                          : MBEDTLS_MD_SHA512),
+                            1), 0);
+  CHECK_EQ(mbedtls_md_hmac_starts(&md, d->mac_key, size), 0);
+  CHECK_EQ(mbedtls_md_hmac_update(&md, number, 4), 0);
+  CHECK_EQ(mbedtls_md_hmac_update(&md, p, len), 0);
+  CHECK_EQ(mbedtls_md_hmac_finish(&md, p + len), 0);
+  mbedtls_md_free(&md);
 }
 
 /* Makes p, len bytes of plaintext, what it must become with its tag. `packets`

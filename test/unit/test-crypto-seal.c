@@ -173,8 +173,8 @@ TEST(seal_unaligned) {
     for (at = 0; at < 16; at++) {
       NOTE("%s: %zu", suites[i].name, at);
       direction_open(&d, &suites[i]);
-      want = exactly(16 + 8192 + 32);
-      out = exactly(at + 16 + 8192 + 32);
+      want = exactly(16 + 8192 + 64);
+      out = exactly(at + 16 + 8192 + 64);
       body = exactly(at + 8192);
       fill(want, 16 + 8192);
       put_u32(want, 12 + 8192);

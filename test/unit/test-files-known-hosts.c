@@ -7,7 +7,7 @@
 #include "files/files.h"
 
 /* Three keys with names that a test's text may use: $A, $B (ssh-ed25519) and
- * what is no key of ours: $R (ssh-rsa). */
+ * one of another type, $R (ssh-rsa), that is too short to be any. */
 static uvssh_key_t* key_a;
 static char line_a[128], line_b[128];
 static const char line_r[] = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQE=";
@@ -369,6 +369,65 @@ TEST(known_hosts_line_is_known) {
   keys_end();
 }
 
+/* ---- the order of host key algorithms ------------------------------------ */
+
+#define ED "ssh-ed25519"
+#define EC "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521"
+#define RSA "rsa-sha2-512,rsa-sha2-256"
+
+TEST(known_hosts_order) {
+  static const struct {
+    const char* text;
+    const char* host;
+    int port;
+    const char* list;
+  } rows[] = {
+    { "", "host", 22, ED "," EC "," RSA },
+    { "host $A\n", "host", 22, ED "," EC "," RSA },
+    { "host $R\n", "host", 22, RSA "," ED "," EC },
+    { "host $R\nhost $A\n", "host", 0, ED "," RSA "," EC },
+    { "host ecdsa-sha2-nistp384 x\nhost $R", "HOST", 22,
+      "ecdsa-sha2-nistp384," RSA "," ED ",ecdsa-sha2-nistp256,"
+      "ecdsa-sha2-nistp521" },
+    { "other $R\n#host $R\n", "host", 22, ED "," EC "," RSA },
+    { "@revoked host $R\n", "host", 22, ED "," EC "," RSA },
+    { "@cert-authority host $R\n", "host", 22, ED "," EC "," RSA },
+    { "[host]:2222 $R\n", "host", 22, ED "," EC "," RSA },
+    { "[host]:2222 $R\n", "host", 2222, RSA "," ED "," EC },
+    { "host $R\n", "host", 2222, RSA "," ED "," EC },
+    { "[host]:2222 $A\nhost $R\n", "host", 2222, ED "," EC "," RSA },
+    { "h*,!host $R\n", "host", 22, ED "," EC "," RSA },
+    { "*,!other $R\n", "host", 22, RSA "," ED "," EC },
+    { "host ssh-dss x\n", "host", 22, ED "," EC "," RSA }
+  };
+  size_t i;
+
+  keys_begin();
+  for (i = 0; i < ARRAY_SIZE(rows); i++) {
+    struct buf text = { 0 }, list = { 0 };
+    NOTE("row %zu: %s", i, rows[i].text);
+    fill(&text, rows[i].text);
+    CHECK_EQ(uvssh__known_hosts_order(str_of_buf(&text), rows[i].host,
+                                      rows[i].port, &list), 0);
+    CHECK_MEM(list.base, list.len, rows[i].list, strlen(rows[i].list));
+    uvssh__buf_free(&list);
+    uvssh__buf_free(&text);
+  }
+  keys_end();
+}
+
+TEST(known_hosts_order_refused) {
+  struct buf list = { 0 };
+
+  CHECK_EQ(uvssh__known_hosts_order(STR(""), "", 22, &list), UV_EINVAL);
+  CHECK_EQ(uvssh__known_hosts_order(STR(""), "host", 65536, &list), UV_EINVAL);
+  HEAP_SWEEP(n) {
+    int err = uvssh__known_hosts_order(STR(""), "host", 22, &list);
+    CHECK_EQ(err, heap_failed() ? UV_ENOMEM : 0);
+    uvssh__buf_free(&list);
+  }
+}
+
 /* A key that cannot be looked at for lack of memory is not an unknown one. */
 TEST(known_hosts_out_of_memory) {
   struct buf b = { 0 };
@@ -387,5 +446,59 @@ TEST(known_hosts_out_of_memory) {
              CHANGED);
   }
   uvssh__buf_free(&b);
+  keys_end();
+}
+
+/* ---- a host's keys change ------------------------------------------------ */
+
+/* The host has $A from now on, and, where there is a second, that. */
+static const struct {
+  const char* was;
+  const char* is;                  /* NULL: err */
+  int err;
+} renewals[] = {
+  { "h $A\n", "h $A\n", 0 },
+  { "h $A", "h $A\n", 0 },
+  { "h $A\nh $B\n", "h $A\n", 0 },
+  { "h $B\nh $A x\n", "h $A x\n", 0 },
+  { "H $A\nh $B\nh $B\n", "H $A\n", 0 },
+  { "# h $B\n\nh $A\ni $B\nh,i\nh\n", NULL, UV_EPERM },
+  { "# h $B\n\nh $A\ni $B\n h $B", "# h $B\n\nh $A\ni $B\n", 0 },
+  { "h $A\nh $R\nh nonsense x\nh ssh-ed25519 !\n",
+    "h $A\nh $R\nh nonsense x\nh ssh-ed25519 !\n", 0 },  /* unreadable */
+  { "h $A\n[h]:2222 $B\n", "h $A\n[h]:2222 $B\n", 0 },
+  { "h $A\n* $B\n", NULL, UV_EPERM },
+  { "h $A\nh,i $B\n", NULL, UV_EPERM },
+  { "h,i $A\n", NULL, UV_EPERM },
+  { "h $A\n!h $B\n", "h $A\n!h $B\n", 0 },
+  { "h $A\n@revoked h $B\n", NULL, UV_EPERM },
+  { "h $A\n@cert-authority * $B\n", NULL, UV_EPERM },
+  { "h $A\n@cert-authority i $B\n", "h $A\n@cert-authority i $B\n", 0 },
+  { "", NULL, UV_ENOENT },
+  { "h $B\n", NULL, UV_ENOENT },
+  { "i $A\n", NULL, UV_ENOENT },
+};
+
+TEST(known_hosts_renewed) {
+  struct buf was, is, out;
+  size_t i;
+
+  keys_begin();
+  for (i = 0; i < ARRAY_SIZE(renewals); i++) {
+    NOTE("row %zu: %s", i, renewals[i].was);
+    memset(&was, 0, sizeof(was));
+    memset(&is, 0, sizeof(is));
+    memset(&out, 0, sizeof(out));
+    fill(&was, renewals[i].was);
+    CHECK_EQ(uvssh__known_hosts_renew(&out, str_of_buf(&was), "h", 22, &key_a,
+                                      1), renewals[i].err);
+    if (renewals[i].is != NULL) {
+      fill(&is, renewals[i].is);
+      CHECK_MEM(out.base, out.len, is.base, is.len);
+    }
+    uvssh__buf_free(&was);
+    uvssh__buf_free(&is);
+    uvssh__buf_free(&out);
+  }
   keys_end();
 }

@@ -164,7 +164,7 @@ TEST(signature_other_key_or_message) {
 TEST(signature_other_algorithm) {
   static const struct key_type other_type = { .name = "ssh-ed25519" };
   static const struct sign_alg other = { "ssh-ed25519", &other_type,
-                                         COST_LIGHT };
+                                         COST_LIGHT, NULL };
   struct signed_message s;
   struct buf signature = { 0 };
 
@@ -192,15 +192,9 @@ TEST(signature_out_of_memory) {
 }
 
 TEST(sign_names) {
-  CHECK_STR(uvssh__sign_default(), "ssh-ed25519");
-  CHECK_EQ(uvssh__sign_check("ssh-ed25519"), 0);
-  CHECK_EQ(uvssh__sign_check("ssh-ed25519,ssh-ed25519"), 0);
-  CHECK_EQ(uvssh__sign_check(uvssh__sign_default()), 0);
-  CHECK_EQ(uvssh__sign_check(""), UV_EINVAL);
-  CHECK_EQ(uvssh__sign_check(NULL), UV_EINVAL);
-  CHECK_EQ(uvssh__sign_check("none"), UV_EINVAL);
-  CHECK_EQ(uvssh__sign_check("ssh-ed25519,none"), UV_EINVAL);
-  CHECK_EQ(uvssh__sign_check(",ssh-ed25519"), UV_EINVAL);
+  CHECK_STR(uvssh__sign_default(),
+            "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
+            "ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256");
   CHECK(uvssh__sign_find(STR("")) == NULL);
   CHECK(uvssh__sign_find(STR("ssh-ed25519\0")) == NULL);
   CHECK_EQ(uvssh__sign_find(STR("ssh-ed25519"))->cost, COST_LIGHT);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "key/key.h"
+#include "keys.h"
 
 static char folder[256];
 
@@ -162,6 +162,66 @@ TEST(ssh_keygen_writes_for_us) {
   teardown();
 }
 
+/* One row a type, both ways: public halves and fingerprints are the same. */
+TEST(ssh_keygen_reads_ours_of_each_type) {
+  char path[512], out[1024], want[256];
+  size_t i;
+
+  setup();
+  path_of(path, sizeof(path), "k");
+  for (i = 0; i < KEY_ROWS; i++) {
+    uvssh_key_t* key = key_of_row(&key_rows[i]);
+    struct buf text = { 0 };
+    NOTE("%s", key_rows[i].name);
+    CHECK_EQ(uvssh__key_write(key, "comment", &text), 0);
+    write_file(path, &text);
+    CHECK_EQ(run(out, sizeof(out), "ssh-keygen -y -f '%s' 2>&1", path), 0);
+    check_begins(out, key_rows[i].line);
+    snprintf(want, sizeof(want), "%u %s comment ", key_rows[i].bits,
+             key_rows[i].fingerprint);
+    CHECK_EQ(run(out, sizeof(out), "ssh-keygen -l -f '%s' 2>&1", path), 0);
+    check_begins(out, want);
+    remove_file("k");
+    uvssh__buf_free(&text);
+    uvssh_key_unref(key);
+  }
+  teardown();
+}
+
+static const char* type_word(uvssh_key_type type) {
+  return type == UVSSH_KEY_ED25519 ? "ed25519"
+         : type == UVSSH_KEY_ECDSA ? "ecdsa"
+                                   : "rsa";
+}
+
+TEST(ssh_keygen_writes_for_us_each_type) {
+  char path[512], out[1024], want[256], command[256];
+  uvssh_key_t *key, *public_key;
+  size_t i;
+
+  setup();
+  path_of(path, sizeof(path), "k");
+  for (i = 0; i < KEY_ROWS; i++) {
+    NOTE("%s", key_rows[i].name);
+    snprintf(command, sizeof(command),
+             "ssh-keygen -q -t %s -b %u -N '' -C test -f '%%s' 2>&1",
+             type_word(key_rows[i].type), key_rows[i].bits);
+    CHECK_EQ(run(out, sizeof(out), command, path), 0);
+    CHECK_EQ(read_key(&key, "k"), 0);
+    CHECK_EQ(read_key(&public_key, "k.pub"), 0);
+    CHECK_STR(uvssh_key_name(key), key_rows[i].name);
+    CHECK(uvssh_key_has_secret(key) && uvssh_key_equal(key, public_key));
+    show(want, sizeof(want), key, uvssh_key_fingerprint);
+    CHECK_EQ(run(out, sizeof(out), "ssh-keygen -l -f '%s' 2>&1", path), 0);
+    CHECK(strstr(out, want) != NULL);
+    uvssh_key_unref(key);
+    uvssh_key_unref(public_key);
+    remove_file("k");
+    remove_file("k.pub");
+  }
+  teardown();
+}
+
 TEST(ssh_keygen_encrypts) {
   char path[512], out[1024];
   uvssh_key_t* none = NULL;
@@ -176,24 +236,30 @@ TEST(ssh_keygen_encrypts) {
   teardown();
 }
 
-TEST(ssh_keygen_other_types) {
-  static const char* const commands[] = {
-    "ssh-keygen -q -t ecdsa -N '' -f '%s' 2>&1",
-    "ssh-keygen -q -t rsa -b 2048 -N '' -f '%s' 2>&1",
-    "ssh-keygen -q -t rsa -b 2048 -m PEM -N '' -f '%s' 2>&1",
+/* Below our bounds, and in a form that is not read. */
+TEST(ssh_keygen_refused) {
+  static const struct {
+    const char* command;
+    int public_err;
+  } rows[] = {
+    { "ssh-keygen -q -t rsa -b 1024 -N '' -f '%s' 2>&1", UVSSH_EKEYFORMAT },
+    { "ssh-keygen -q -t rsa -b 2048 -m PEM -N '' -f '%s' 2>&1", 0 },
+    { "ssh-keygen -q -t ecdsa -m PEM -N '' -f '%s' 2>&1", 0 }
   };
   char path[512], out[1024];
-  uvssh_key_t* none = NULL;
   size_t i;
 
   setup();
   path_of(path, sizeof(path), "k");
-  for (i = 0; i < ARRAY_SIZE(commands); i++) {
-    NOTE("%s", commands[i]);
-    CHECK_EQ(run(out, sizeof(out), commands[i], path), 0);
+  for (i = 0; i < ARRAY_SIZE(rows); i++) {
+    uvssh_key_t* none = NULL;
+    uvssh_key_t* half = NULL;
+    NOTE("%s", rows[i].command);
+    CHECK_EQ(run(out, sizeof(out), rows[i].command, path), 0);
     CHECK_EQ(read_key(&none, "k"), UVSSH_EKEYFORMAT);
-    CHECK_EQ(read_key(&none, "k.pub"), UVSSH_EKEYFORMAT);
+    CHECK_EQ(read_key(&half, "k.pub"), rows[i].public_err);
     CHECK(none == NULL);
+    uvssh_key_unref(half);
     remove_file("k");
     remove_file("k.pub");
   }
