@@ -1002,7 +1002,7 @@ static const char* key_advice(int err) {
     case UV_EINVAL:
       return "it holds no private key; give another --host-key";
     case UVSSH_EKEYFORMAT:
-      return "it is no OpenSSH Ed25519 key; move it away to get a new one, or "
+      return "it is no key of ssh-keygen's; move it away to get a new one, or "
              "give another --host-key";
     case UVSSH_EPASSPHRASE:
       return "remove its passphrase with ssh-keygen -p, or give another "

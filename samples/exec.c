@@ -1,6 +1,6 @@
 /* exec.c: run a command on a host, or a shell with -t, as ssh does.
  *
- * usage: exec [-bt] [-p PORT] [-l USER] [-i KEYFILE]...
+ * usage: exec [-bKtv] [-p PORT] [-l USER] [-i KEYFILE]...
  *             [-F FINGERPRINT | -k KNOWN_HOSTS] [USER@]HOST [COMMAND...]
  *
  * Standard input, output and error are the command's; its exit status is ours.
@@ -13,8 +13,8 @@
  *   4. The program     keys, signals, main()
  *
  * The bytes are carried in carry.c, the terminal is in term.c, the command line
- * in options.c. A host whose key is not known is never accepted,
- * and a password comes from the terminal only. */
+ * in options.c, what -v and -K show in watch.c. A host whose key is not known
+ * is never accepted, and a password comes from the terminal only. */
 #ifndef _GNU_SOURCE
 # define _GNU_SOURCE               /* asprintf, strsignal */
 #endif
@@ -30,6 +30,7 @@
 #include "complain.h"
 #include "options.h"
 #include "term.h"
+#include "watch.h"
 
 static struct {
   options_t options;
@@ -313,6 +314,8 @@ static void on_login(uvssh_req_t* req, int status) {
     complain_login(req->result);
   if (status != 0)
     return;                        /* on_session_close() is next */
+  if (run.options.verbose)
+    watch_tell(&run.session);
   status = uvssh_channel_open(req, &run.session, &run.channel, &what, &handlers,
                               on_open);
   if (status != 0)
@@ -378,13 +381,13 @@ static int cannot_use(const char* path, int err) {
   const char* what = "name a file that you may read";
 
   if (err == UVSSH_EKEYFORMAT)
-    what = "only private Ed25519 keys of ssh-keygen can be used yet";
+    what = "private keys of ssh-keygen can be used: Ed25519, ECDSA, RSA";
   else if (err == UVSSH_EPASSPHRASE)
     what = "ssh-keygen -p takes the passphrase away, none is asked for yet";
 
   if (run.options.keys_given)
     return complain("-i %s: %s; %s", path, text, what);
-  if (err != UV_ENOENT &&
+  if (err != UV_ENOENT && run.left_out == NULL &&
       asprintf(&run.left_out, " (%s is left out: %s; %s)", path, text,
                what) < 0)
     run.left_out = NULL;
@@ -430,6 +433,10 @@ static int start(uv_loop_t* loop, uvssh_key_t** keys, unsigned key_count) {
 
   uvssh_config_init(&config);
   config.linger_ms = 2000;         /* for a host that does not close either */
+  if (run.options.verbose)
+    watch_packets(&config);
+  if (run.options.keylog && watch_keys(&config) != 0)
+    return FAILED;
   err = uvssh_session_init(loop, &run.session, &config, &handlers);
   if (err != 0)
     return complain("%s; %s", uvssh_strerror(err), advice(err));

@@ -18,12 +18,14 @@ static const char help[] =
     "\n"
     "  -p PORT         22\n"
     "  -l USER         who to be there; who you are here\n"
-    "  -i KEYFILE      log in with this Ed25519 key; may be repeated\n"
-    "                  (~/.ssh/id_ed25519)\n"
+    "  -i KEYFILE      log in with this key; may be repeated\n"
+    "                  (id_ed25519, id_ecdsa, id_rsa of ~/.ssh)\n"
     "  -F FINGERPRINT  the host's key is this one: SHA256:...\n"
     "  -k FILE         the keys that hosts have (~/.ssh/known_hosts)\n"
     "  -t              the command gets a terminal: this one\n"
     "  -b              batch: never ask for a password\n"
+    "  -v              show each packet\n"
+    "  -K              a key log for Wireshark, to the file SSHKEYLOGFILE\n"
     "  -h              this text\n";
 
 /* One line, and the end. */
@@ -114,6 +116,8 @@ static void parse_one(options_t* o, int c) {
     case 'F': o->fingerprint = parse_fingerprint(optarg); break;
     case 't': o->terminal = 1; break;
     case 'b': o->batch = 1; break;
+    case 'v': o->verbose = 1; break;
+    case 'K': o->keylog = 1; break;
     case 'i':
       if (o->key_count == OPTIONS_KEYS)
         WRONG("-i: at most %d of them", OPTIONS_KEYS);
@@ -136,7 +140,7 @@ void options_parse(options_t* o, int argc, char** argv) {
   memset(o, 0, sizeof(*o));
   o->port = 22;
   opterr = 0;
-  while ((c = getopt(argc, argv, "+:p:l:i:F:k:tbh")) != -1)
+  while ((c = getopt(argc, argv, "+:p:l:i:F:k:tbvKh")) != -1)
     parse_one(o, c);
 
   if (optind == argc)
@@ -149,6 +153,9 @@ void options_parse(options_t* o, int argc, char** argv) {
   parse_command(o, argc - optind - 1, argv + optind + 1);
   if (o->fingerprint == NULL && o->known_hosts == NULL)
     o->known_hosts = home_file("known_hosts");
-  if (!o->keys_given)
+  if (!o->keys_given) {
     o->keys[o->key_count++] = home_file("id_ed25519");
+    o->keys[o->key_count++] = home_file("id_ecdsa");
+    o->keys[o->key_count++] = home_file("id_rsa");
+  }
 }
