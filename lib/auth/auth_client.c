@@ -124,6 +124,13 @@ int uvssh__on_userauth_banner(struct auth* auth, rd_t* m) {
 /* ---- publickey ----------------------------------------------------------- */
 
 /* The server means the key we asked about, or it lies. */
+/* RFC 4252 section 7: the algorithm of the request. node's ssh2 names the type
+ * of an RSA key instead; it is the blob that counts. */
+static int names_our_key(const struct login* l, str_t algorithm) {
+  return str_is(algorithm, l->sign->name) ||
+         str_is(algorithm, uvssh_key_name(l->key));
+}
+
 static int on_pk_ok(struct auth* auth, rd_t* m) {
   struct login* l = auth->login;
   str_t algorithm = rd_str(m);     /* public key algorithm name */
@@ -134,7 +141,7 @@ static int on_pk_ok(struct auth* auth, rd_t* m) {
   if (err != 0)
     return err;
   ours.base = uvssh_key_blob(l->key, &ours.len);
-  if (!str_is(algorithm, l->sign->name) || !str_eq(blob, ours))
+  if (!names_our_key(l, algorithm) || !str_eq(blob, ours))
     return UVSSH_EUNEXPECTED;
   return uvssh__auth_publickey_sign(auth);
 }

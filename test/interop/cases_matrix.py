@@ -2,17 +2,19 @@
 docs/interop.md.
 
 A pair is a partner in one role and us in the other. Its cases are the same
-whoever is the client: each algorithm in common, what a channel can do, many
-bytes by hash, with exchanges begun by either side and by both, and the ends of
-channels and connections in every order."""
+whoever is the client: each algorithm in common (cases_algorithms.py), what a
+channel can do, many bytes by hash, with exchanges begun by either side and by
+both, and the ends of channels and connections in every order."""
 import functools
 import os
 import re
 import shutil
 import subprocess
 
+import cases_algorithms
 import partners
 import peers
+from cases_algorithms import listed, of_class, of_openssh, of_server
 from servers import check, same
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,24 +27,23 @@ COLUMNS = {
     "rekey-us": "exchange by us", "rekey-peer": "exchange by the peer",
     "rekey-both": "exchange by both",
     **{f"close-{o}": "close: " + o.replace("-", " ") for o in ORDERS}}
-AEAD = ("chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com",
-        "aes128-gcm@openssh.com")
-KEX = ["curve25519-sha256", "curve25519-sha256@libssh.org"]
 
 
 # ---- who there is -----------------------------------------------------------
 
 class Partner:
-    """name: in tests and in the table; roles: what it is there."""
+    """name: in tests and in the table; roles: what it is there; lacks: {role:
+    {(list, algorithm): why}}, what it names and cannot do there."""
 
     def __init__(self, name, roles, package, program=None, algorithms=None,
                  script=None, command=None, client=None, server=None,
-                 faults=(), versioned=None):
+                 faults=(), versioned=None, lacks=None):
         self.name, self.roles, self.package = name, roles, package
         self.program, self.script, self.command = program, script, command
         self.client_class, self.server_function = client, server
         self.fixed, self.faults = algorithms, faults
         self.versioned = versioned     # the package, where it does not tell
+        self.lacks = lacks or {}
 
     def argv(self, run):
         """Of a program by the contract."""
@@ -87,7 +88,8 @@ class Partner:
 
     @functools.lru_cache(maxsize=None)
     def algorithms(self, run):
-        return self.fixed(run) if self.fixed else listed(self.argv(run))
+        return self.fixed(self, run) if self.fixed else \
+            listed(self.argv(run))
 
     def client(self, run):
         if self.client_class:
@@ -98,27 +100,6 @@ class Partner:
         if self.server_function:
             return self.server_function(run, self.path(), options)
         return partners.ContractServer(run, self.argv(run), options)
-
-
-def listed(argv):
-    """kex, hostkey, cipher and mac, by `PROGRAM list`."""
-    text = peers.make(*argv, "list")
-    return {words[0]: words[1].split(",") for words in
-            (line.split() for line in text.splitlines()) if len(words) == 2}
-
-
-def of_openssh(run):
-    ask = run.ssh.split()
-    return {what: peers.make(*ask, "-Q", what).split()
-            for what in ("kex", "cipher", "mac")}
-
-
-def of_class(peer_class):
-    """What peers.py says of a program that cannot list it."""
-    def algorithms(run):
-        return {"kex": KEX, "cipher": [c for c, m in peer_class.ciphers],
-                "mac": [m for c, m in peer_class.ciphers if m]}
-    return algorithms
 
 
 # Faults of a partner: its version, the columns, what is seen then, and the note.
@@ -137,20 +118,31 @@ CHANNEL_LOST = (
     "of one that the client has closed still runs (seen with Paramiko too)")
 
 
+DELAYED_ONLY = {("compression", "zlib"):
+                "as a server it compresses only behind the login"}
+GLUED = ("its server-sig-algs lacks a comma behind ecdsa-sha2-nistp521, so "
+         "that neither that nor the name behind it is told; OpenSSH tries it "
+         "all the same")
+NODE_SERVER = {
+    ("kex", cases_algorithms.GROUPS): "as a server it has no groups",
+    ("userkey", "ecdsa-sha2-nistp521"): GLUED}
+
+
 def all_partners():
     both = ("client", "server")
     return [
         Partner("OpenSSH", ("client",), "openssh-client", client=peers.OpenSSH,
                 algorithms=of_openssh),
         Partner("OpenSSH", ("server",), "openssh-server", "sshd",
-                server=partners.sshd, algorithms=of_openssh),
+                server=partners.sshd, algorithms=of_openssh,
+                lacks={"server": DELAYED_ONLY}),
         Partner("PuTTY", ("client",), "putty-tools", client=peers.Plink,
                 algorithms=of_class(peers.Plink)),
         Partner("Dropbear", ("client",), "dropbear-bin", client=peers.Dropbear,
                 algorithms=of_class(peers.Dropbear)),
         Partner("Dropbear", ("server",), "dropbear-bin", "dropbear",
                 server=partners.dropbear, faults=[CHANNEL_LOST],
-                algorithms=of_class(peers.Dropbear)),
+                algorithms=of_server(peers.Dropbear)),
         Partner("Paramiko", both, "python3-paramiko", "/usr/bin/python3",
                 script="paramiko_peer.py"),
         Partner("AsyncSSH", both, "python3-asyncssh", "/usr/bin/python3",
@@ -162,7 +154,8 @@ def all_partners():
                 "golang-go golang-golang-x-crypto-dev", command="go-peer",
                 versioned="golang-golang-x-crypto-dev"),
         Partner("node ssh2", both, "nodejs, and ssh2 of npm", "node",
-                script="node_peer.js"),
+                script="node_peer.js",
+                lacks={"server": NODE_SERVER}),
     ]
 
 
@@ -214,7 +207,9 @@ class Pair:
             self.version = told.group(9)
             return {"exchanges": int(told.group(5)), "cipher": told.group(6),
                     "mac": told.group(7), "end": told.group(1),
-                    "by_peer": told.group(3), "reason": told.group(4)}
+                    "by_peer": told.group(3), "reason": told.group(4),
+                    "kex": told.group(10), "hostkey": told.group(11),
+                    "compression": told.group(12)}
         words = dict(w.split("=", 1) for line in done.err.splitlines()
                      if line.startswith("negotiated ")
                      for w in line.split()[1:] if "=" in w)
@@ -222,8 +217,7 @@ class Pair:
         count = [line.split()[1] for line in done.err.splitlines()
                  if line.startswith("exchanges ")]
         return {"exchanges": int(count[0]) if count else 0,
-                "cipher": words.get("cipher"), "kex": words.get("kex"),
-                "mac": words.get("mac", "-").strip("-")}
+                "mac": words.pop("mac", "-").strip("-"), **words}
 
     def known(self, column, text):
         """The note about this fault of the partner, or None."""
@@ -249,26 +243,23 @@ class Pair:
             server.stop()
         self.servers.clear()
 
-    def in_common(self, what):
+    @functools.cached_property
+    def common(self):
+        """{list: names}, ours first."""
         ours = listed([os.path.join(self.run.bin, "interop-client")])
         theirs = self.partner.algorithms(self.run)
-        return [n for n in ours[what] if n in theirs[what]]
+        for lists in (ours, theirs):
+            lists["userkey"] = cases_algorithms.key_types(lists["hostkey"])
+        return {what: [n for n in names if n in theirs[what] and
+                       (what, n) not in self.lacks]
+                for what, names in ours.items()}
 
-    def combinations(self):
-        """(cipher, mac or None)"""
-        for cipher in self.in_common("cipher"):
-            if cipher in AEAD:
-                yield cipher, None
-            else:
-                for mac in self.in_common("mac"):
-                    yield cipher, mac
+    @property
+    def lacks(self):
+        return self.partner.lacks.get(self.role, {})
 
 
 # ---- the cases --------------------------------------------------------------
-
-def short(name):
-    return name.split("@")[0]
-
 
 def cases(pair):
     """(name, column, detail, function)"""
@@ -277,17 +268,10 @@ def cases(pair):
               "status": run_status, "signal": run_signal,
               "up": run_up, "down": run_down, "rekey-us": run_rekey_us,
               "rekey-peer": run_rekey_peer, "rekey-both": run_rekey_both}
-    kexes = pair.in_common("kex")
-    combinations = list(pair.combinations())
-    if pair.run.quick:
-        kexes, combinations = kexes[:1], combinations[:1]
-    for name in kexes:
-        yield f"kex {name}", "kex", name, functools.partial(
-            run_kex, pair, name)
-    for cipher, mac in combinations:
-        title = short(cipher) + (f" {mac}" if mac else "")
-        yield title, "cipher", (cipher, mac), functools.partial(
-            run_cipher, pair, cipher, mac)
+    rows = cases_algorithms.rows(pair.common)
+    for row in rows[::3] if pair.run.quick else rows:
+        yield cases_algorithms.title(row), "algorithms", row, \
+            functools.partial(cases_algorithms.run_row, pair, row)
     for column, function in simple.items():
         title = COLUMNS[column].replace("64", str(pair.run.size >> 20))
         yield title, column, None, functools.partial(function, pair)
@@ -295,27 +279,6 @@ def cases(pair):
         column = f"close-{how}"
         yield COLUMNS[column], column, None, functools.partial(
             run_close, pair, how)
-
-
-def run_kex(pair, name):
-    """Our side knows this one only, so it is what was agreed."""
-    options = dict(kex=name)
-    seen = pair.use(lambda c, s, o: zero(c.exec(s, "noop", **o)), options,
-                    options)
-    check(seen.get("kex", name) == name, seen)
-
-
-def run_cipher(pair, cipher, mac):
-    options = dict(cipher=cipher, **({"mac": mac} if mac else {}))
-    size = min(pair.run.size, 4 << 20)
-    seen = pair.use(lambda c, s, o: c.transfer("both", s, size, **o), options,
-                    options)
-    same((seen["cipher"], seen["mac"]), (cipher, mac or ""), "what was agreed")
-
-
-def zero(done):
-    same(done.code, 0, f"exit status ({done.err[-300:]})")
-    return done
 
 
 def run_exec(pair):

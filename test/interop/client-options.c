@@ -28,6 +28,7 @@ static const struct option {
   { "--hostkey", TEXT, CONF(hostkey_algorithms) },
   { "--cipher", TEXT, CONF(ciphers) },
   { "--mac", TEXT, CONF(macs) },
+  { "--compression", TEXT, CONF(compression) },
   { "--require-strict", FLAG, CONF(require_strict) },
   { "--rekey-bytes", U64, CONF(rekey_bytes) },
   { "--rekey-packets", U64, CONF(rekey_packets) },

@@ -72,7 +72,7 @@ void options_parse(options_t* opts, int argc, char** argv);
 void options_usage(void);
 
 /* client-list.c */
-int list_algorithms(uv_loop_t* loop);
+int list_algorithms(void);
 
 /* interop-client.c */
 

@@ -64,11 +64,11 @@ static void say_what_was_agreed(const client_t* c) {
   uvssh_session_info_t info;
 
   uvssh_session_info(&c->ssh, &info);
-  fprintf(stderr, "negotiated kex=%s hostkey=%s cipher=%s mac=%s strict=%d "
-          "peer=%s\n",
+  fprintf(stderr, "negotiated kex=%s hostkey=%s cipher=%s mac=%s "
+          "compression=%s strict=%d peer=%s\n",
           or_dash(info.kex), or_dash(info.hostkey_algorithm),
-          or_dash(info.cipher_out), or_dash(info.mac_out), info.strict,
-          info.peer_software);
+          or_dash(info.cipher_out), or_dash(info.mac_out),
+          or_dash(info.compression_out), info.strict, info.peer_software);
 }
 
 static void on_logged_in(uvssh_req_t* req, int status) {
@@ -188,9 +188,9 @@ int main(int argc, char** argv) {
   client_t* c = &client;
   int status = 0;
 
-  c->loop = uv_default_loop();
   if (argc == 2 && strcmp(argv[1], "list") == 0)
-    return list_algorithms(c->loop);
+    return list_algorithms();
+  c->loop = uv_default_loop();
   options_parse(&c->opts, argc, argv);
   prepare(c);
   start(c);

@@ -3,7 +3,8 @@
  * On the public API only. It prints events, one a line, for run.py:
  *   listening on PORT
  *   ready USER
- *   closed NAME phase=.. by_peer=.. reason=.. rekeys=.. cipher=.. text=..
+ *   closed NAME phase=.. by_peer=.. reason=.. rekeys=.. cipher=.. mac=..
+ *     strict=.. peer=.. kex=.. hostkey=.. compression=.. text=..
  *   accept NAME            a connection that could not be taken
  * SIGTERM closes at once, SIGINT drains; both end with exit code 0 when
  * nothing is left open in the loop.
@@ -17,12 +18,19 @@
 
 #include "interop.h"
 
+enum { KEYS_MAX = 8 };
+
+typedef struct {
+  const char* at[KEYS_MAX];
+  unsigned count;
+} names_t;
+
 static struct {
   uvssh_config_t config;
-  const char* host_key;
+  names_t host_keys;               /* files, one of each type */
   const char* listen;
   const char* auth;                /* comma list, as in RFC 4252 */
-  const char* authorized;          /* .pub file */
+  names_t authorized;              /* .pub files */
   const char* password;
   const char* change_password;     /* the only new one that will do */
   const char* log;                 /* "error", "info", "packet" */
@@ -32,11 +40,11 @@ static struct {
 } opts;
 
 static uvssh_server_t server;
-static uvssh_key_t* authorized;
+static uvssh_key_t* authorized[KEYS_MAX];
 static uv_signal_t signals[2];
 
 enum { DRAIN_MS = 60 * 1000 };
-enum kind { TEXT, U32, U64, FLAG };
+enum kind { TEXT, NAMES, U32, U64, FLAG };
 
 #define CONF(field) offsetof(__typeof__(opts), config.field)
 #define OWN(field) offsetof(__typeof__(opts), field)
@@ -46,11 +54,11 @@ static const struct option {
   enum kind kind;
   size_t offset;
 } options[] = {
-  { "--host-key", TEXT, OWN(host_key) },
+  { "--host-key", NAMES, OWN(host_keys) },
   { "--listen", TEXT, OWN(listen) },
   { "--port", U32, OWN(port) },
   { "--auth", TEXT, OWN(auth) },
-  { "--authorized", TEXT, OWN(authorized) },
+  { "--authorized", NAMES, OWN(authorized) },
   { "--password", TEXT, OWN(password) },
   { "--change-password", TEXT, OWN(change_password) },
   { "--partial", FLAG, OWN(partial) },
@@ -59,8 +67,10 @@ static const struct option {
   { "--banner", TEXT, CONF(banner) },
   { "--software", TEXT, CONF(software) },
   { "--kex", TEXT, CONF(kex) },
+  { "--hostkey", TEXT, CONF(hostkey_algorithms) },
   { "--ciphers", TEXT, CONF(ciphers) },
   { "--macs", TEXT, CONF(macs) },
+  { "--compression", TEXT, CONF(compression) },
   { "--require-strict", FLAG, CONF(require_strict) },
   { "--auth-tries", U32, CONF(auth_tries) },
   { "--preauth-total", U32, CONF(preauth_total) },
@@ -78,6 +88,14 @@ static const struct option {
   { "--queue-bytes", U32, CONF(queue_bytes) },
 };
 
+static void add_name(names_t* names, const char* name) {
+  if (names->count == KEYS_MAX) {
+    fprintf(stderr, "interop-server: %s: one too many\n", name);
+    exit(2);
+  }
+  names->at[names->count++] = name;
+}
+
 static void set_option(const struct option* o, const char* value) {
   char* at = (char*) &opts + o->offset;
   char* end = NULL;
@@ -85,6 +103,10 @@ static void set_option(const struct option* o, const char* value) {
 
   if (o->kind == TEXT) {
     memcpy(at, &value, sizeof(value));
+    return;
+  }
+  if (o->kind == NAMES) {
+    add_name((names_t*) (void*) at, value);
     return;
   }
   n = o->kind == FLAG ? 1 : strtoull(value, &end, 10);
@@ -122,6 +144,13 @@ static unsigned methods_of(const char* list) {
                                             : 0u);
 }
 
+static int is_authorized(const uvssh_key_t* key) {
+  for (unsigned i = 0; i < opts.authorized.count; i++)
+    if (uvssh_key_equal(key, authorized[i]))
+      return 1;
+  return 0;
+}
+
 /* The methods that are still needed, 0: logged in, -1: no. */
 static int judge(const uvssh_auth_t* a) {
   unsigned both = UVSSH_AUTH_PASSWORD | UVSSH_AUTH_PUBLICKEY;
@@ -131,7 +160,7 @@ static int judge(const uvssh_auth_t* a) {
   if (a->method == UVSSH_AUTH_NONE)
     ok = 1;
   else if (a->method == UVSSH_AUTH_PUBLICKEY)
-    ok = uvssh_key_equal(a->key, authorized);
+    ok = is_authorized(a->key);
   else if (a->method == UVSSH_AUTH_PASSWORD && pw != NULL)
     ok = strcmp(a->password, pw) == 0 &&
          (opts.change_password == NULL ||
@@ -194,10 +223,11 @@ static void on_close(uvssh_session_t* s, const uvssh_end_t* end) {
 
   uvssh_session_info(s, &info);
   printf("closed %s phase=%d by_peer=%d reason=%u rekeys=%llu cipher=%s "
-         "mac=%s strict=%d peer=%s text=%s\n",
+         "mac=%s strict=%d peer=%s kex=%s hostkey=%s compression=%s text=%s\n",
          uvssh_err_name(end->status), (int) end->phase, end->by_peer,
          end->reason, (unsigned long long) info.rekeys, info.cipher_in,
-         info.mac_in, info.strict, info.peer_software, end->text);
+         info.mac_in, info.strict, info.peer_software, info.kex,
+         info.hostkey_algorithm, info.compression_in, end->text);
   free(s->data);
 }
 
@@ -252,14 +282,21 @@ static void check(int err, const char* what) {
   exit(1);
 }
 
+static void load_keys(void) {
+  for (unsigned i = 0; i < opts.authorized.count; i++)
+    check(uvssh_key_load(&authorized[i], opts.authorized.at[i], NULL),
+          opts.authorized.at[i]);
+  for (unsigned i = 0; i < opts.host_keys.count; i++)
+    check(uvssh_server_add_key_file(&server, opts.host_keys.at[i]),
+          opts.host_keys.at[i]);
+}
+
 static void start(uv_loop_t* loop) {
   struct sockaddr_storage name;
   int len = (int) sizeof(name);
 
-  if (opts.authorized != NULL)
-    check(uvssh_key_load(&authorized, opts.authorized, NULL), opts.authorized);
   check(uvssh_server_init(loop, &server, &opts.config), "server");
-  check(uvssh_server_add_key_file(&server, opts.host_key), opts.host_key);
+  load_keys();
   check(uvssh_server_listen(&server, opts.listen, (int) opts.port,
                             on_connection),
         opts.listen);
@@ -282,8 +319,9 @@ int main(int argc, char** argv) {
   opts.config.penalty_sources = 0;         /* all come from one address */
   opts.listen = "127.0.0.1";
   opts.auth = "publickey";
-  opts.host_key = "interop_host_key";
   parse_options(argc, argv);
+  if (opts.host_keys.count == 0)
+    add_name(&opts.host_keys, "interop_host_key");
   opts.config.auth_methods = methods_of(opts.auth);
   if (opts.log != NULL) {
     opts.config.log = on_log;
@@ -293,7 +331,8 @@ int main(int argc, char** argv) {
   }
   start(loop);
   uv_run(loop, UV_RUN_DEFAULT);
-  uvssh_key_unref(authorized);
+  for (unsigned i = 0; i < opts.authorized.count; i++)
+    uvssh_key_unref(authorized[i]);
   check(uv_loop_close(loop), "something is still open");
   return 0;
 }

@@ -67,12 +67,18 @@ class ContractClient:
     stays = 0
 
     def call(self, server, options, *action, stdin=b""):
+        return self.judged(self.run.call(
+            self, self.words(server, options, *action), stdin))
+
+    def words(self, server, options, *action):
         words = options_of({
             "port": server.port, "user": self.run.user, "key": self.run.key,
             "known": server.fingerprint, "patience": int(self.run.patience),
             **options})
-        words = ["client", *words, *action]
-        done = self.run.call(self, self.argv + [str(w) for w in words], stdin)
+        return [*self.argv, "client", *map(str, [*words, *action])]
+
+    @staticmethod
+    def judged(done):
         if done.code == 77:
             found = re.search(r"cannot: (.*)", done.err)
             raise NotSupported("it cannot " + (found.group(1) if found else
@@ -83,6 +89,10 @@ class ContractClient:
 
     def exec(self, server, command, stdin=b"", **options):
         return self.call(server, options, "exec", command, stdin=stdin)
+
+    def converse(self, server, pieces, **options):
+        return self.judged(self.run.converse(
+            self, self.words(server, options, "exec", "cat"), pieces))
 
     def shell(self, server, stdin, **options):
         return self.call(server, options, "shell", stdin=stdin)
@@ -137,12 +147,15 @@ class ProgramClient:
     def __init__(self, run, peer):
         self.run, self.peer, self.stays = run, peer, peer.stays
 
-    def argv(self, server, *what, rekey_bytes=0, size=0, **options):
-        more = {}
+    def argv(self, server, *what, rekey_bytes=0, size=0, key=None, **options):
+        """Of the options for algorithms it knows the user's key only: what else
+        is agreed, the server says."""
+        more = {"key": key} if key else {}
         if rekey_bytes:
-            more = self.peer.rekey(rekey_bytes, size)
-            if more is None:
+            limit = self.peer.rekey(rekey_bytes, size)
+            if limit is None:
                 raise NotSupported("its limit is compiled in")
+            more.update(limit)
         return self.peer.argv(server, *what, **more)
 
     def call(self, argv, stdin=b"", sink=None):
@@ -150,6 +163,10 @@ class ProgramClient:
 
     def exec(self, server, command, stdin=b"", **options):
         return self.call(self.argv(server, command, **options), stdin)
+
+    def converse(self, server, pieces, **options):
+        return self.run.converse(
+            self.peer, self.argv(server, "cat", **options), pieces)
 
     def shell(self, server, stdin, **options):
         return self.call(self.argv(server, **options), stdin)
@@ -249,13 +266,16 @@ class ProgramClient:
 class OurServer:
     """The library's, which must leave with 0 and nothing open."""
 
-    NAMES = {"kex": "--kex", "cipher": "--ciphers", "mac": "--macs",
-             "rekey_bytes": "--rekey-bytes"}
+    NAMES = {"kex": "--kex", "hostkey": "--hostkey", "cipher": "--ciphers",
+             "mac": "--macs", "compression": "--compression",
+             "rekey_bytes": "--rekey-bytes", "host_keys": "--host-key",
+             "user_keys": "--authorized"}
     subsystem = "echo"
 
     def __init__(self, run, options):
         words = [w for name, value in options.items()
-                 for w in (self.NAMES[name], value)]
+                 for one in (value if isinstance(value, tuple) else (value,))
+                 for w in (self.NAMES[name], one)]
         self.server = run.server(*words)
         self.port, self.fingerprint = self.server.port, run.fingerprint
 
@@ -269,7 +289,8 @@ class OurServer:
         """The last words about the first session that ended since."""
         return self.server.wait(
             r"^closed (\S+) phase=(\d) by_peer=(\d) reason=(\d+) rekeys=(\d+) "
-            r"cipher=(\S*) mac=(\S*) strict=(\d) peer=(\S+)", 1, mark)
+            r"cipher=(\S*) mac=(\S*) strict=(\d) peer=(\S+).* kex=(\S*) "
+            r"hostkey=(\S*) compression=(\S*)", 1, mark)
 
     def stop(self):
         self.server.__exit__(None, None, None)
@@ -410,12 +431,12 @@ def sshd(run, program, options):
               "StrictModes no", "UseDNS no", "PrintMotd no",
               "PrintLastLog no", "LogLevel ERROR",
               "PasswordAuthentication no", "KbdInteractiveAuthentication no",
-              f"HostKey {run.host_key}",
-              f"AuthorizedKeysFile {run.key}.pub", "Subsystem echo echo",
+              f"AuthorizedKeysFile {run.authorized}", "Subsystem echo echo",
               f"ForceCommand {PYTHON} {commands(run)}"]
     names = {"kex": "KexAlgorithms", "cipher": "Ciphers", "mac": "MACs",
-             "rekey_bytes": "RekeyLimit"}
-    config += [f"{names[n]} {value}" for n, value in options.items()]
+             "rekey_bytes": "RekeyLimit", "host_key": "HostKey"}
+    config += [f"{names[n]} {value}" for n, value in
+               {"host_key": run.host_key, **options}.items() if n in names]
     path = run.fresh("sshd_config")
     with open(path, "w") as f:
         f.write("\n".join(config) + "\n")
@@ -432,9 +453,7 @@ def dropbear(run, program, options):
         raise NotSupported("its limit is compiled in")
     folder = os.path.join(run.home, ".ssh")
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    with open(run.key + ".pub") as f, \
-            open(os.path.join(folder, "authorized_keys"), "w") as to:
-        to.write(f.read())
+    shutil.copy(run.authorized, os.path.join(folder, "authorized_keys"))
     os.chmod(os.path.join(folder, "authorized_keys"), 0o600)
     wrapper, key = run.fresh("dropbear-commands"), run.fresh("dropbear_key")
     with open(wrapper, "w") as f:
@@ -443,7 +462,8 @@ def dropbear(run, program, options):
                 f'export SSH_ORIGINAL_COMMAND\n'
                 f'exec {PYTHON} {commands(run)}\n')
     os.chmod(wrapper, 0o755)
-    peers.make("dropbearconvert", "openssh", "dropbear", run.host_key, key)
+    peers.make("dropbearconvert", "openssh", "dropbear",
+               options.get("host_key", run.host_key), key)
     argv = in_a_home(run, [program, "-i", "-r", key, "-c", wrapper])
     if argv is None:
         raise Skipped("no mount namespace here, which its keys need")

@@ -87,7 +87,7 @@ class OpenSSH(Peer):
                     '*[Nn]ew*) echo "$ASK_NEW";;\n*) echo "$ASK_OLD";;\nesac\n')
         os.chmod(ask, 0o755)
         with open(os.path.join(self.run.work, "known_hosts"), "w") as f:
-            f.write("* " + self.run.host_line + "\n")
+            f.writelines(f"* {line}\n" for line in self.run.host_lines)
 
     def env(self, password=None, new_password=None):
         env = super().env()
@@ -137,8 +137,17 @@ class Plink(Peer):
     change = True
 
     def prepare(self):
-        for key in (self.run.key, self.run.other_key):
+        for key in (*self.run.user_keys.values(), self.run.other_key):
             make("puttygen", key, "-o", key + ".ppk")
+
+    EXCHANGES = ("ecdh,dh-gex-sha1,dh-group18-sha512,dh-group17-sha512,"
+                 "dh-group16-sha512,dh-group15-sha512,dh-group14-sha1,"
+                 "ntru-curve25519,mlkem-curve25519,mlkem-nist,rsa,"
+                 "dh-group1-sha1,WARN")
+
+    def known(self):
+        return [word for one in self.run.fingerprints.values()
+                for word in ("-hostkey", one)]
 
     def session(self, **settings):
         """A saved session of its own in the private home; its name."""
@@ -151,13 +160,14 @@ class Plink(Peer):
 
     def argv(self, server, *what, key=True, password=None, batch=True,
              load=None, options=()):
-        # Its default session warns about nothing, so all ciphers may be used.
+        # This one warns about nothing, so all that it has may be used.
         name = self.session(Protocol="ssh", SSHLogOmitPasswords=1,
                             Cipher="chacha20,aesgcm,aes,3des,WARN",
+                            KEX=self.EXCHANGES,
                             **(load or {}))
         argv = ["plink", "-load", name, "-ssh", "-noagent", "-P",
-                str(server.port), "-l", self.run.user, "-hostkey",
-                self.run.fingerprint, "-no-antispoof",
+                str(server.port), "-l", self.run.user, *self.known(),
+                "-no-antispoof",
                 "-no-sanitise-stdout", "-no-sanitise-stderr", *options]
         if batch:
             argv.append("-batch")
@@ -187,7 +197,7 @@ class Dropbear(Peer):
     ciphers = [(CHACHA, ""), (CTR, MAC)]
 
     def prepare(self):
-        for key in (self.run.key, self.run.other_key):
+        for key in (*self.run.user_keys.values(), self.run.other_key):
             make("dropbearconvert", "openssh", "dropbear", key, key + ".db")
 
     def env(self, password=None, new_password=None):

@@ -9,7 +9,6 @@ Prints `ok NAME`, `FAILED NAME reason` or `skipped NAME: reason`, and at the end
 no time is asserted: --patience only says after how long without a byte a hang
 counts as one."""
 import argparse
-import collections
 import concurrent.futures
 import getpass
 import itertools
@@ -28,63 +27,23 @@ import cases_client
 import cases_login
 import cases_matrix
 import cases_transfer
+import processes
 import table
 import terminal
 from partners import NotSupported
 from peers import PEERS, make
 from servers import Failed, Hangs, Server, Skipped
 
-Done = collections.namedtuple("Done", "code out err")
+KEY_TYPES = {"ssh-ed25519": ("ed25519",),
+             "ecdsa-sha2-nistp256": ("ecdsa", "-b", "256"),
+             "ecdsa-sha2-nistp384": ("ecdsa", "-b", "384"),
+             "ecdsa-sha2-nistp521": ("ecdsa", "-b", "521"),
+             "ssh-rsa": ("rsa", "-b", "3072")}
 
 
-def opened(stdin):
-    """A file of it."""
-    if isinstance(stdin, int):
-        return open(stdin, "rb")
-    if not isinstance(stdin, bytes):
-        return open(stdin, "rb")
-    typed = tempfile.TemporaryFile()
-    typed.write(stdin)
-    typed.seek(0)
-    return typed
-
-
-class Guard:
-    """Kills a process once it has moved nothing for so long: no byte read or
-    written by it, and no step in its input."""
-
-    def __init__(self, process, typed, patience):
-        self.process, self.typed, self.patience = process, typed, patience
-        self.hung, self.done = False, threading.Event()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
-        self.thread.start()
-
-    def _moved(self):
-        try:
-            with open(f"/proc/{self.process.pid}/io") as f:
-                text = f.read()
-        except OSError:
-            text = ""
-        try:
-            return text, os.lseek(self.typed.fileno(), 0, os.SEEK_CUR)
-        except OSError:
-            return text
-
-    def _watch(self):
-        step = min(1.0, self.patience / 4)
-        last, still = None, 0.0
-        while not self.done.wait(step):
-            now = self._moved()
-            still = still + step if now == last else 0.0
-            last = now
-            if still >= self.patience:
-                self.hung = True
-                self.process.kill()
-                return
-
-    def stop(self):
-        self.done.set()
-        self.thread.join()
+def first_line(path):
+    with open(path) as f:
+        return f.readline()
 
 
 class Run:
@@ -107,18 +66,36 @@ class Run:
         self.work = tempfile.mkdtemp(prefix="uvssh-interop-", dir=folder)
         self.home = self.file("home")
         os.mkdir(self.home)
-        self.host_key, self.key, self.other_key = (
-            self.file(n) for n in ("host_key", "key", "other_key"))
-        for path in (self.host_key, self.key, self.other_key):
-            make("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "interop",
-                 "-f", path)
-        with open(self.host_key + ".pub") as f:
-            self.host_line = " ".join(f.read().split()[:2])
-        self.fingerprint = make("ssh-keygen", "-l", "-f",
-                                self.host_key).split()[1]
+        self.host_keys = self.new_keys("host_key")
+        self.user_keys = self.new_keys("key")
+        self.host_key = self.host_keys["ssh-ed25519"]
+        self.key = self.user_keys["ssh-ed25519"]
+        self.other_key = self.new_key("other_key", "ed25519")
+        self.host_lines = [" ".join(first_line(path + ".pub").split()[:2])
+                           for path in self.host_keys.values()]
+        self.host_line = self.host_lines[0]
+        self.fingerprints = {
+            kind: make("ssh-keygen", "-l", "-f", path).split()[1]
+            for kind, path in self.host_keys.items()}
+        self.fingerprint = self.fingerprints["ssh-ed25519"]
+        self.authorized = self.file("authorized")
+        with open(self.authorized, "w") as f:
+            f.writelines(first_line(path + ".pub")
+                         for path in self.user_keys.values())
 
     def file(self, name):
         return os.path.join(self.work, name)
+
+    def new_key(self, name, *kind):
+        path = self.file(name)
+        make("ssh-keygen", "-q", "-t", *kind, "-N", "", "-C", "interop", "-f",
+             path)
+        return path
+
+    def new_keys(self, name):
+        """One of each type; the first one is what all other cases use."""
+        return {kind: self.new_key(name + ("." + kind if i else ""), *words)
+                for i, (kind, words) in enumerate(KEY_TYPES.items())}
 
     def fresh(self, name):
         """A name that nothing else has."""
@@ -142,31 +119,10 @@ class Run:
                                 cwd=self.work)
 
     def call(self, peer, argv, stdin=b"", sink=None, **login):
-        """Run to the end. stdin: bytes, the name of a file, or a descriptor,
-        which is closed; sink: called with each piece of stdout, which then is
-        not kept."""
-        out = []
-        sink = sink or out.append
-        with tempfile.TemporaryFile() as err, opened(stdin) as typed:
-            process = self.popen(peer, argv, typed, subprocess.PIPE, err,
-                                 **login)
-            guard = Guard(process, typed, min(self.patience, peer.stays or
-                                              self.patience))
-            try:
-                for piece in iter(lambda: process.stdout.read1(1 << 20), b""):
-                    sink(piece)
-                code = process.wait()
-            finally:
-                guard.stop()
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
-                process.stdout.close()
-            err.seek(0)
-            text = err.read().decode(errors="replace")
-        if guard.hung:
-            raise Hangs(f"hangs: {' '.join(argv[:1])} {text[-600:]}")
-        return Done(code, b"".join(out), text)
+        return processes.call(self, peer, argv, stdin, sink, **login)
+
+    def converse(self, peer, argv, pieces):
+        return processes.converse(self, peer, argv, pieces)
 
     def terminal(self, peer, argv, **login):
         return terminal.Terminal(argv, peer.env(**login), self.patience,
@@ -184,12 +140,13 @@ def options():
     p.add_argument("-k", metavar="TEXT", action="append", default=[],
                    help="only tests whose name holds every TEXT")
     p.add_argument("--quick", action="store_true",
-                   help="4 MiB where it is 64 MiB, fewer repetitions, one\n"
-                        "combination of algorithms with each partner")
+                   help="4 MiB where it is 64 MiB, fewer repetitions, and a\n"
+                        "third of the algorithms with each partner")
     p.add_argument("--jobs", type=int, default=2, metavar="N",
                    help="so many partners at a time (%(default)s)")
     p.add_argument("--table", action="store_true",
-                   help="write docs/interop.md of what this run sees")
+                   help="write docs/interop.md of what this run sees; with -k\n"
+                        "the rest of a row stays as it is")
     p.add_argument("--render", action="store_true",
                    help="write docs/interop.md of table.json only")
     p.add_argument("--section", default=userland(),
@@ -330,12 +287,11 @@ def the_page(run, a, units):
     """docs/interop.md says what was seen, or is made to."""
     data = table.load()
     found = data.setdefault(a.section, {})
-    rows = {unit: unit.seen.row(unit.pair.partner.version(unit.pair.version))
-            for unit in units}
     if a.table:
-        for unit in units:
-            if unit.seen.complete():
-                found[unit.pair.row] = rows[unit]
+        for unit in (u for u in units if u.seen.cells or u.seen.lists):
+            row = unit.seen.row(unit.pair, found.get(unit.pair.row))
+            if "failed" not in row.values():
+                found[unit.pair.row] = row
             else:
                 say(f"no row: {unit.pair.row}")
         table.save(data)
@@ -344,7 +300,7 @@ def the_page(run, a, units):
         return []
     wrong = []
     for unit in units:
-        want, got = found.get(unit.pair.row), rows[unit]
+        want, got = found.get(unit.pair.row), unit.seen.row(unit.pair)
         if not want or want["version"] != got["version"]:
             continue
         other = [c for c in got if got[c] != want[c] and not (

@@ -94,6 +94,38 @@ TEST(user_key_algorithm_by_server_sig_algs) {
   }
 }
 
+/* Some servers name the key's type, where the algorithm was asked for; any
+ * other name is none of ours. */
+TEST(user_key_is_welcome_by_the_name_of_its_type) {
+  static const struct {
+    const char* name;
+    int err;
+  } rows[] = {
+    { "ssh-rsa", 0 }, { "rsa-sha2-512", 0 }, { "rsa-sha2-256", 1 },
+    { "ssh-ed25519", 1 }, { "", 1 }
+  };
+  size_t i;
+
+  for (i = 0; i < ARRAY_SIZE(rows); i++) {
+    struct peer* p = peer_new(PEER_SERVER);
+
+    NOTE("%s", rows[i].name);
+    set_user_key(p->app, 4);
+    attempt_where(p, NULL);
+    peer_expect(p, MSG_USERAUTH_REQUEST);
+    wr_cstr(peer_message(p, MSG_USERAUTH_PK_OK), rows[i].name);
+    wr_blob(&p->message, p->app->user_key);
+    peer_send(p);
+    if (rows[i].err) {
+      peer_ended(p, UVSSH_EUNEXPECTED, 2);
+    } else {
+      pipe_run(&p->app->pipe);
+      peer_expect(p, MSG_USERAUTH_REQUEST);
+    }
+    peer_end(p);
+  }
+}
+
 /* The log says why. */
 static char log_text[2048];
 

@@ -14,7 +14,8 @@ import warnings
 
 warnings.filterwarnings("ignore")
 import asyncssh  # noqa: E402
-from asyncssh import connection, encryption, kex, mac, public_key  # noqa: E402
+from asyncssh import (compression, connection, encryption, kex,  # noqa: E402
+                      mac, public_key)
 
 import contract  # noqa: E402
 from contract import (LARGE, NO_STATUS, OF_NOTHING, PIECE, Sum,  # noqa: E402
@@ -45,7 +46,9 @@ def algorithms(a):
     """Its options; names that it does not know end this program."""
     known = dict(kex_algs=(a.kex, kex.get_kex_algs()),
                  encryption_algs=(a.cipher, encryption.get_encryption_algs()),
-                 mac_algs=(a.mac, mac.get_mac_algs()))
+                 mac_algs=(a.mac, mac.get_mac_algs()),
+                 compression_algs=(a.compression,
+                                   compression.get_compression_algs()))
     if a.role == "client":
         known["server_host_key_algs"] = (a.hostkey,
                                          public_key.get_public_key_algs())
@@ -424,7 +427,8 @@ def main():
         contract.list_names(kex=kex.get_kex_algs(),
                             hostkey=public_key.get_public_key_algs(),
                             cipher=encryption.get_encryption_algs(),
-                            mac=mac.get_mac_algs())
+                            mac=mac.get_mac_algs(),
+                            compression=compression.get_compression_algs())
         return 0
     if a.role == "server":
         return asyncio.run(server(a))

@@ -112,8 +112,8 @@ def parse():
     role = sys.argv[1] if len(sys.argv) > 1 else "none"
     p = argparse.ArgumentParser(usage="%(prog)s client|server|list ...")
     for name in ("--host", "--user", "--password", "--key", "--known", "--kex",
-                 "--hostkey", "--cipher", "--mac", "--host-key",
-                 "--authorized"):
+                 "--hostkey", "--cipher", "--mac", "--compression",
+                 "--host-key", "--authorized"):
         p.add_argument(name)
     p.add_argument("--port", type=int, default=0)
     p.add_argument("--rekey-bytes", type=int, default=0)

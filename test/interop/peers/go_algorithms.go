@@ -95,6 +95,9 @@ func knows(kind, name string) bool {
 		probe.SetDefaults() // drops what it does not know
 		return len(probe.Ciphers) == 1
 	}
+	if kind == "compression" {
+		return name == "none" // it has no other
+	}
 	if kind == "mac" {
 		probe.SetDefaults() // an unknown one would end the program
 		return has(probe.MACs, name)
@@ -128,7 +131,7 @@ func list() {
 		kind  string
 		names []string
 	}{{"kex", kexes}, {"hostkey", hostkeys}, {"cipher", ciphers},
-		{"mac", probe.MACs}} {
+		{"mac", probe.MACs}, {"compression", []string{"none"}}} {
 		known := []string{}
 		for _, name := range row.names {
 			if knows(row.kind, name) {
@@ -154,6 +157,7 @@ func names(kind, option string) []string {
 }
 
 func configure(o options) ssh.Config {
+	names("compression", o.compression)
 	return ssh.Config{
 		KeyExchanges: names("kex", o.kex), Ciphers: names("cipher", o.cipher),
 		MACs: names("mac", o.mac), RekeyThreshold: o.rekeyBytes}

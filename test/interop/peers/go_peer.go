@@ -28,7 +28,7 @@ const (
 
 type options struct {
 	host, user, password, key, hostKey, known, authorized string
-	kex, hostkey, cipher, mac                             string
+	kex, hostkey, cipher, mac, compression                string
 	port, patience                                        int
 	rekeyBytes                                            uint64
 	rekey                                                 bool
@@ -68,6 +68,7 @@ func parse() (options, string, []string) {
 	f.StringVar(&o.hostkey, "hostkey", "", "")
 	f.StringVar(&o.cipher, "cipher", "", "")
 	f.StringVar(&o.mac, "mac", "", "")
+	f.StringVar(&o.compression, "compression", "none", "")
 	f.Uint64Var(&o.rekeyBytes, "rekey-bytes", 0, "")
 	f.BoolVar(&o.rekey, "rekey", false, "")
 	f.IntVar(&o.patience, "patience", 60, "")

@@ -50,7 +50,8 @@ static int knows(void* arg, const char* kind, const char* name) {
   int method = strcmp(kind, "kex") == 0       ? LIBSSH2_METHOD_KEX
                : strcmp(kind, "hostkey") == 0 ? LIBSSH2_METHOD_HOSTKEY
                : strcmp(kind, "cipher") == 0  ? LIBSSH2_METHOD_CRYPT_CS
-                                              : LIBSSH2_METHOD_MAC_CS;
+               : strcmp(kind, "mac") == 0     ? LIBSSH2_METHOD_MAC_CS
+                                              : LIBSSH2_METHOD_COMP_CS;
   const char** names = NULL;
   int n = libssh2_session_supported_algs(arg, method, &names);
   int found = 0;
@@ -109,6 +110,8 @@ static void start(client_t* c) {
   prefer(c, "cipher", o->cipher, LIBSSH2_METHOD_CRYPT_CS,
          LIBSSH2_METHOD_CRYPT_SC);
   prefer(c, "mac", o->mac, LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC);
+  prefer(c, "compression", o->compression, LIBSSH2_METHOD_COMP_CS,
+         LIBSSH2_METHOD_COMP_SC);
   peer_progress(o);
   c->fd = peer_connect(o);
   check(c, libssh2_session_handshake(c->session, c->fd));
@@ -263,7 +266,8 @@ static int run_client(client_t* c) {
 }
 
 int main(int argc, char** argv) {
-  static const char* const kinds[] = { "kex", "hostkey", "cipher", "mac" };
+  static const char* const kinds[] = { "kex", "hostkey", "cipher", "mac",
+                                       "compression" };
   peer_options_t o;
   client_t c = { .o = &o };
   int code = 0;
@@ -273,10 +277,12 @@ int main(int argc, char** argv) {
     peer_cannot("be a server");
   if (libssh2_init(0) != 0 || (c.session = libssh2_session_init()) == NULL)
     peer_failed("no memory");
+  if (o.compression != NULL || strcmp(o.role, "list") == 0)
+    libssh2_session_flag(c.session, LIBSSH2_FLAG_COMPRESS, 1);
   if (strcmp(o.role, "client") == 0)
     code = run_client(&c);
   else
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
       peer_list(kinds[i], peer_names(kinds[i]), knows, c.session);
   libssh2_session_free(c.session);
   libssh2_exit();

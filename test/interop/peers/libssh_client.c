@@ -57,6 +57,8 @@ static void configure(client_t* c) {
   set(c, SSH_OPTIONS_CIPHERS_S_C, o->cipher);
   set(c, SSH_OPTIONS_HMAC_C_S, o->mac);
   set(c, SSH_OPTIONS_HMAC_S_C, o->mac);
+  set(c, SSH_OPTIONS_COMPRESSION_C_S, o->compression);
+  set(c, SSH_OPTIONS_COMPRESSION_S_C, o->compression);
   if (o->rekey_bytes != 0)
     set(c, SSH_OPTIONS_REKEY_DATA, &o->rekey_bytes);
   fd = peer_connect(o);

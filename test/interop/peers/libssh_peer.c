@@ -33,7 +33,8 @@ int knows(void* arg, const char* kind, const char* name) {
     strcmp(kind, "kex") == 0       ? SSH_OPTIONS_KEY_EXCHANGE
     : strcmp(kind, "hostkey") == 0 ? SSH_OPTIONS_HOSTKEYS
     : strcmp(kind, "cipher") == 0  ? SSH_OPTIONS_CIPHERS_C_S
-                                   : SSH_OPTIONS_HMAC_C_S;
+    : strcmp(kind, "mac") == 0     ? SSH_OPTIONS_HMAC_C_S
+                                   : SSH_OPTIONS_COMPRESSION_C_S;
   ssh_session session = ssh_new();
   int ok = session != NULL && ssh_options_set(session, option, name) == SSH_OK;
 
@@ -56,13 +57,14 @@ void tell_negotiated(const peer_options_t* o,
 }
 
 int main(int argc, char** argv) {
-  static const char* const kinds[] = { "kex", "hostkey", "cipher", "mac" };
+  static const char* const kinds[] = { "kex", "hostkey", "cipher", "mac",
+                                       "compression" };
   peer_options_t o;
 
   peer_parse(&o, argc, argv);
   ssh_init();
   if (strcmp(o.role, "list") == 0) {
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
       peer_list(kinds[i], peer_names(kinds[i]), knows, NULL);
     return 0;
   }
@@ -70,5 +72,6 @@ int main(int argc, char** argv) {
   peer_each("hostkey", o.hostkey, knows, NULL);
   peer_each("cipher", o.cipher, knows, NULL);
   peer_each("mac", o.mac, knows, NULL);
+  peer_each("compression", o.compression, knows, NULL);
   return strcmp(o.role, "client") == 0 ? run_client(&o) : run_server(&o);
 }

@@ -317,6 +317,12 @@ static int serve(conn_t* c, ssh_bind bind, int fd) {
   c->session = ssh_new();
   if (c->o->rekey_bytes != 0)
     ssh_options_set(c->session, SSH_OPTIONS_REKEY_DATA, &c->o->rekey_bytes);
+  if (c->o->compression != NULL) { /* its bind has no option of that name */
+    ssh_options_set(c->session, SSH_OPTIONS_COMPRESSION_C_S,
+                    c->o->compression);
+    ssh_options_set(c->session, SSH_OPTIONS_COMPRESSION_S_C,
+                    c->o->compression);
+  }
   if (event == NULL || ssh_bind_accept_fd(bind, c->session, fd) != SSH_OK)
     peer_failed("%s", ssh_get_error(bind));
   c->callbacks.userdata = c;

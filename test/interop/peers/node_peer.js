@@ -15,7 +15,8 @@ function list() {
   load('ssh2');
   const all = load('ssh2/lib/protocol/constants.js');
   const rows = { kex: all.SUPPORTED_KEX, hostkey: all.SUPPORTED_SERVER_HOST_KEY,
-                 cipher: all.SUPPORTED_CIPHER, mac: all.SUPPORTED_MAC };
+                 cipher: all.SUPPORTED_CIPHER, mac: all.SUPPORTED_MAC,
+                 compression: all.SUPPORTED_COMPRESSION };
   for (const [kind, names] of Object.entries(rows)) {
     const known = names.filter((name) => !/^(kex-|ext-)/.test(name));
     console.log(kind, known.join());

@@ -63,7 +63,7 @@ function load(name) {
 
 const NUMBERS = ['port', 'rekey-bytes', 'patience'];
 const TEXTS = ['host', 'user', 'password', 'key', 'known', 'host-key',
-               'authorized', 'kex', 'hostkey', 'cipher', 'mac'];
+               'authorized', 'kex', 'hostkey', 'cipher', 'mac', 'compression'];
 
 function parse(words) {
   const o = { host: '127.0.0.1', patience: 60, 'rekey-bytes': 0, port: 0 };
@@ -85,7 +85,7 @@ function parse(words) {
 
 function algorithms(o) {
   const of = { kex: 'kex', serverHostKey: 'hostkey', cipher: 'cipher',
-               hmac: 'mac' };
+               hmac: 'mac', compress: 'compression' };
   const chosen = {};
   for (const [theirs, ours] of Object.entries(of)) {
     if (o[ours])

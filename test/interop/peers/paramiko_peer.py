@@ -56,7 +56,8 @@ def prepare(transport, a):
     """The algorithms and the limit."""
     options = transport.get_security_options()
     for field, text in (("kex", a.kex), ("key_types", a.hostkey),
-                        ("ciphers", a.cipher), ("digests", a.mac)):
+                        ("ciphers", a.cipher), ("digests", a.mac),
+                        ("compression", a.compression)):
         if not text:
             continue
         try:
@@ -459,6 +460,8 @@ def serve(sock, a, key):
 def server(a):
     key = load_key(a.host_key)
     prepare(Transport(socket.socket()), a)     # or: cannot
+    if not Transport.load_server_moduli() and "group-exchange" in (a.kex or ""):
+        cannot("exchange groups: it has no moduli")
     listener = socket.create_server((a.host, a.port), backlog=128)
     signal.signal(signal.SIGTERM, lambda *_: leave(0))
     print("listening", listener.getsockname()[1], flush=True)
@@ -474,7 +477,8 @@ def main():
     if a.role == "list":
         contract.list_names(kex=Transport._kex_info, hostkey=Transport._key_info,
                             cipher=Transport._cipher_info,
-                            mac=Transport._mac_info)
+                            mac=Transport._mac_info,
+                            compression=Transport._compression_info)
         return 0
     if a.role == "server":
         return server(a)

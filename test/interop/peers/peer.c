@@ -87,6 +87,7 @@ static const struct option {
   { "--hostkey", TEXT, AT(hostkey) },
   { "--cipher", TEXT, AT(cipher) },
   { "--mac", TEXT, AT(mac) },
+  { "--compression", TEXT, AT(compression) },
   { "--patience", NUMBER, AT(patience) },
   { "--rekey-bytes", NUMBER64, AT(rekey_bytes) },
   { "--rekey", FLAG, AT(rekey) },
@@ -192,6 +193,8 @@ const char* peer_names(const char* kind) {
     return "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,"
            "aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr,"
            "aes256-cbc,aes192-cbc,aes128-cbc,3des-cbc";
+  if (strcmp(kind, "compression") == 0)
+    return "none,zlib@openssh.com,zlib";
   return "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
          "hmac-sha1-etm@openssh.com,hmac-sha2-256,hmac-sha2-512,hmac-sha1";
 }

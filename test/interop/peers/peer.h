@@ -35,6 +35,7 @@ typedef struct {
   const char* hostkey;
   const char* cipher;
   const char* mac;
+  const char* compression;
   unsigned patience;
   uint64_t rekey_bytes;
   int rekey;
