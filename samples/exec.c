@@ -109,7 +109,7 @@ static void leave(void) {
 static void complain_unknown(uvssh_key_t* key, const char* print) {
   const options_t* o = &run.options;
   char host[300];
-  char line[256];
+  char line[4096];                 /* RSA keys are long */
   size_t len = sizeof(line);
 
   snprintf(host, sizeof(host), o->port == 22 ? "%s" : "[%s]:%d", o->host,

@@ -2,7 +2,7 @@
  * Wireshark or tshark (-o ssh.keylog_file:FILE). POSIX only.
  *
  * Such a file opens all that was said, passwords too: so it takes an option and
- * a variable to have one, and others cannot read it. */
+ * a variable to have one, and others cannot read it where it is new. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

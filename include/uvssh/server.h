@@ -37,10 +37,15 @@ UVSSH_EXTERN int uvssh_server_init(uv_loop_t* loop,
                                    const uvssh_config_t* config);
 
 /**
- * Add a host key; at most one of each type.
+ * Add a host key: up to 8, of any types.
+ *
+ * All types are offered, and the client's order decides; of one type the first
+ * is shown. The others are only told to clients (hostkeys-00@openssh.com), and
+ * proven, so that they know a new key before the old one goes. Sessions that
+ * are there keep the key that they began with.
  *
  * key     kept
- * return  0; UV_EINVAL it has no secret, or there is one of its type;
+ * return  0; UV_EINVAL it has no secret, or is there already, or there are 8;
  *         UV_ENOTSUP its secret is elsewhere (uvssh_key_external());
  *         UV_ENOTCONN not open
  * thread  loop      inside callbacks: yes      since 0.1

@@ -30,6 +30,7 @@
 #include "uvssh/group.h"
 
 #define ASKS_MAX 64                /* requests of the peer, each list */
+#define HOSTKEYS_SAID_MAX 64       /* strings in a server's list of keys */
 #define REQUESTS_MAX 64            /* requests of ours, each list */
 #define PROOFS_MAX 8               /* hostkeys-prove-00 a session */
 #define HOSTKEYS_TOLD_MAX 32       /* of them a client keeps so many */

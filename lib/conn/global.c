@@ -165,7 +165,8 @@ int uvssh__global_request(struct conn* c,
       (what->extra == NULL && what->extra_len != 0) ||
       what->extra_len > DATA_MAX || strlen(what->name) > NAME_BYTES_MAX)
     return UV_EINVAL;
-  if (c->request_count >= REQUESTS_MAX || !conn_takes_messages(c))
+  if (c->request_count + c->ping_count >= REQUESTS_MAX ||
+      !conn_takes_messages(c))
     return UV_ENOBUFS;
   m = uvssh__global_begin(c, what->name, req != NULL);
   wr_bytes(m, what->extra, what->extra_len);

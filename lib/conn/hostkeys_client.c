@@ -2,15 +2,18 @@
  * proven that are new: hostkeys-00 and hostkeys-prove-00@openssh.com (OpenSSH's
  * PROTOCOL, section 2.5).
  *
- * Happy path: the server tells its keys once; those that are neither the key of
- * this session nor known to the user are to be proven; one job verifies the
- * signatures; the user is told all of them.
+ * Happy path: the server tells its keys once; all but the key of this session
+ * are to be proven; one job verifies the signatures; the user is told all of
+ * them, also those that this client would not take in an exchange: whoever
+ * keeps a file of keys drops what is not told.
  * Failures: none ends the session. What is said twice, is not sound, or is not
  * proven, is dropped and logged, all of it.
  *
- * Never: a key that was not proven, unless it was known; a list without the key
- * that this session stands on. */
+ * Never: a key that was not proven, but for that of this session; a list without
+ * it. */
 #include "conn/conn.h"
+
+enum { LIGHT_PROOFS = 4 };         /* more are no light job */
 
 struct told {
   uvssh_req_t req;                 /* hostkeys-prove-00 */
@@ -46,23 +49,7 @@ static int drop(struct conn* c, const char* why) {
   return 0;
 }
 
-/* ---- which algorithms ---------------------------------------------------- */
-
-static int is_wanted(const struct conn* c, const struct sign_alg* alg) {
-  const char* list = c->desk->config.hostkey_algorithms;
-
-  return uvssh__namelist_has(str_of(list != NULL ? list
-                                                 : uvssh__sign_default()),
-                             str_of(alg->name));
-}
-
-static int is_usable(const struct conn* c, const uvssh_key_t* key) {
-  const struct sign_alg* alg = uvssh__sign_next(key, NULL);
-
-  while (alg != NULL && !is_wanted(c, alg))
-    alg = uvssh__sign_next(key, alg);
-  return alg != NULL;
-}
+/* ---- the proofs ---------------------------------------------------------- */
 
 /* What this signature says it is; NULL: nothing that may be. Where the exchange
  * had a key of this type, it is the exchange's. */
@@ -73,12 +60,10 @@ static const struct sign_alg* alg_of(const struct conn* c,
   rd_t r = rd_of(signature.base, signature.len);
   const struct sign_alg* alg = uvssh__sign_find(rd_str(&r));
 
-  if (alg == NULL || !uvssh__key_fits(key, alg) || !is_wanted(c, alg))
+  if (alg == NULL || !uvssh__key_fits(key, alg))
     return NULL;
   return uvssh__key_fits(key, agreed) && alg != agreed ? NULL : alg;
 }
-
-/* ---- the proofs ---------------------------------------------------------- */
 
 struct check {
   const struct sign_alg* sign;
@@ -165,7 +150,7 @@ int uvssh__hostkeys_answered(struct conn* c, rd_t* proofs) {
   }
   j->conn = c;
   j->told = t;
-  j->job.cost = COST_LIGHT;
+  j->job.cost = t->open > LIGHT_PROOFS ? COST_HEAVY : COST_LIGHT;
   j->job.run = run;
   j->job.done = done;
   j->job.dispose = dispose;
@@ -205,20 +190,20 @@ static int add(struct conn* c, struct told* t, str_t blob) {
       err = 1;
   if (t->count == HOSTKEYS_TOLD_MAX)
     err = 1;
-  if (err != 0 || !is_usable(c, key))
+  if (err != 0)
     uvssh_key_unref(key);
   else
     insert(c, t, key);
   return err;
 }
 
-/* As add(), of all. */
+/* As add(), of all. Keys that cannot be read cost time, too. */
 static int read_list(struct conn* c, struct told* t, rd_t* m) {
   int err = 0;
   unsigned i;
 
-  while (err == 0 && rd_left(m) != 0)
-    err = add(c, t, rd_str(m));    /* hostkey[i] */
+  for (i = 0; err == 0 && rd_left(m) != 0; i++)
+    err = i == HOSTKEYS_SAID_MAX ? 1 : add(c, t, rd_str(m));  /* hostkey[i] */
   for (i = t->open; err == 0 && i < t->count; i++)
     if (uvssh_key_equal(t->key[i], c->transport->hostkey))
       return 0;

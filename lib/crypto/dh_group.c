@@ -7,17 +7,18 @@
  * for, whose p is even, or not prime, or not a safe one, or whose g is out of
  * range: UVSSH_EKEX.
  *
- * Never takes more than ROUNDS + 1 exponentiations to judge a group, which is
- * a second or two for one of 8192 bits that nobody knows: a job's work.
+ * Never takes more than ROUNDS + 1 exponentiations to judge a group, and four
+ * for a large one that nobody knows: a second or two at 8192 bits, a job's work.
  */
 #include "crypto/crypto.h"
 
 #include <mbedtls/bignum.h>
 #include <mbedtls/dhm.h>
 
-/* A composite passes a round of Miller and Rabin with at most 1/4. The server
- * itself could be no friend; this is about its list of primes. */
-#define ROUNDS 10
+/* A composite passes a round of Miller and Rabin with at most 1/4, one that was
+ * drawn at random hardly ever. This is about a server's list of primes: it knows
+ * K anyway. So the largest, which take a second, get fewer. */
+enum { ROUNDS = 10, LARGE_BITS = 4096, LARGE_ROUNDS = 3 };
 
 static const uint8_t p2048[] = MBEDTLS_DHM_RFC3526_MODP_2048_P_BIN;
 static const uint8_t p3072[] = MBEDTLS_DHM_RFC3526_MODP_3072_P_BIN;
@@ -123,6 +124,7 @@ struct numbers {
  * prime one exponentiation shows that p is (Pocklington): 2^(p-1) = 1 mod p,
  * and 2^2 - 1 has no factor in common with p. */
 static int judge_prime(struct numbers* n) {
+  int rounds = mbedtls_mpi_bitlen(&n->p) > LARGE_BITS ? LARGE_ROUNDS : ROUNDS;
   mbedtls_mpi_uint rest;
   int rc = mbedtls_mpi_mod_int(&rest, &n->p, 3);
 
@@ -133,7 +135,7 @@ static int judge_prime(struct numbers* n) {
   if (rc == 0)
     rc = mbedtls_mpi_shift_r(&n->q, 1);
   if (rc == 0)
-    rc = mbedtls_mpi_is_prime_ext(&n->q, ROUNDS, uvssh__mbedtls_random, NULL);
+    rc = mbedtls_mpi_is_prime_ext(&n->q, rounds, uvssh__mbedtls_random, NULL);
   if (rc == 0)
     rc = mbedtls_mpi_shift_l(&n->q, 1);   /* p is odd: p - 1 */
   if (rc == 0)

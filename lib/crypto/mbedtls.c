@@ -1,7 +1,7 @@
 /* mbedtls.c: what every call into mbedTLS's big numbers needs: our randomness,
  * with which it blinds, and its codes as ours.
  *
- * Never: a call with a secret and without this source. */
+ * Never: a call with a secret and without this source, where it takes one. */
 #include "crypto/crypto.h"
 
 #include <mbedtls/bignum.h>

@@ -85,7 +85,7 @@ int uvssh_server_add_key(uvssh_server_t* pub, uvssh_key_t* key) {
     return UV_ENOTSUP;
   keys = &server->hostkeys;
   for (i = 0; i < keys->count; i++)
-    if (strcmp(uvssh_key_name(keys->key[i]), uvssh_key_name(key)) == 0)
+    if (uvssh_key_equal(keys->key[i], key))
       return UV_EINVAL;
   if (keys->count == ARRAY_SIZE(keys->key))
     return UV_EINVAL;

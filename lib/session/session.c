@@ -197,6 +197,13 @@ static void run_input(struct session* s, uint8_t* p, size_t n) {
     uvssh__packet_tidy(&s->transport);
 }
 
+static void trace_last(const struct session* s, const rd_t* m) {
+  const str_t whole = { m->at, rd_left(m) };
+  const str_t none = { NULL, 0 };
+
+  uvssh__trace(&s->transport, 0, s->transport.in.seq - 1, whole, none);
+}
+
 /* We have said DISCONNECT, in peace: what still comes is dropped, but for the
  * peer's own. Two ends that say it at once would wait for each other. */
 static void run_last(struct session* s, uint8_t* p, size_t n) {
@@ -206,6 +213,8 @@ static void run_last(struct session* s, uint8_t* p, size_t n) {
 
   while (err > 0 && !s->deaf) {
     err = uvssh__packet_next(&s->transport, &p, &n, &m);
+    if (err > 0 && s->desk.traced)
+      trace_last(s, &m);
     if (err > 0 && is_of_login(&m))
       wipe_message(&m);
     number = err > 0 ? rd_u8(&m) : 0;

@@ -56,13 +56,17 @@ static void dispose(struct job* job) {
   uvssh__free_secret(j, sizeof(*j));
 }
 
-/* There is one: only what some key fits was offered. */
-static uvssh_key_t* key_for(const struct transport* t) {
+uvssh_key_t* uvssh__hostkey_for(const struct transport* t,
+                                const struct sign_alg* alg) {
+  uvssh_key_t* key;
   unsigned i;
 
-  for (i = 0; i < t->hostkeys->count; i++)
-    if (uvssh__key_fits(t->hostkeys->key[i], t->hs->offer.sign))
-      return t->hostkeys->key[i];
+  for (i = 0; i < t->hostkeys->count; i++) {
+    key = t->hostkeys->key[i];
+    if (uvssh__key_fits(key, alg) &&
+        (t->hostkey == NULL || uvssh_key_equal(key, t->hostkey)))
+      return key;
+  }
   return NULL;
 }
 
@@ -79,7 +83,7 @@ int uvssh__on_kex_init(struct transport* t, rd_t* m) {
   if (j == NULL)
     return UV_ENOMEM;
   j->t = t;
-  j->key = uvssh_key_ref(key_for(t));
+  j->key = uvssh_key_ref(uvssh__hostkey_for(t, t->hs->offer.sign));
   j->job.cost = offer_cost(&t->hs->offer);
   j->job.run = run;
   j->job.done = done;

@@ -9,34 +9,32 @@
 
 #include <stdio.h>
 
+/* A client holds to the key of the first exchange. */
+static int may_be_asked(const struct transport* t, const struct sign_alg* alg) {
+  if (t->desk->is_server)
+    return uvssh__hostkey_for(t, alg) != NULL;
+  return t->hostkey == NULL || uvssh__key_fits(t->hostkey, alg);
+}
+
 static void list_of_keys(const struct transport* t, struct buf* list) {
   const char* text = t->desk->config.hostkey_algorithms;
   str_t names = str_of(text != NULL ? text : uvssh__sign_default());
   const struct sign_alg* alg;
   str_t name;
-  unsigned i;
 
   while (uvssh__namelist_next(&names, &name)) {
     alg = uvssh__sign_find(name);
-    for (i = 0; alg != NULL && i < t->hostkeys->count; i++) {
-      if (!uvssh__key_fits(t->hostkeys->key[i], alg))
-        continue;
-      if (list->len != 0)
-        wr_u8(list, ',');
-      wr_bytes(list, name.base, name.len);
-      break;
-    }
+    if (alg == NULL || !may_be_asked(t, alg))
+      continue;
+    if (list->len != 0)
+      wr_u8(list, ',');
+    wr_bytes(list, name.base, name.len);
   }
 }
 
 static void write_hostkeys(const struct transport* t, struct buf* m) {
-  const char* text = t->desk->config.hostkey_algorithms;
   struct buf list = { 0 };
 
-  if (!t->desk->is_server) {
-    wr_cstr(m, text != NULL ? text : uvssh__sign_default());
-    return;
-  }
   list_of_keys(t, &list);
   wr_str(m, list.base, list.len);
   m->bad |= list.bad;

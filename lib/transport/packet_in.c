@@ -47,6 +47,16 @@ static int packet_size(struct transport* t,
   return 0;
 }
 
+/* What was compressed is no longer needed, and may hold a password. */
+static int inflate_packet(struct transport* t, uint8_t* at, rd_t* m) {
+  str_t payload = rd_rest(m);
+  int err = uvssh__inflate(t->in.compressor, payload, packet_most(t), m);
+
+  if (!t->desk->logged_in)
+    uvssh__wipe(at + 5, payload.len);
+  return err != 0 ? err : 1;
+}
+
 static int open_packet(struct transport* t, uint8_t* at, rd_t* m) {
   uint32_t length = t->packet_length;
   uint8_t padding;
@@ -67,12 +77,7 @@ static int open_packet(struct transport* t, uint8_t* at, rd_t* m) {
   t->in.key_bytes += 4 + (uint64_t) length + t->in.keys.tag_size;
   if (t->in_since_newkeys < 2)
     t->in_since_newkeys++;
-  if (t->in.compressor != NULL) {
-    err = uvssh__inflate(t->in.compressor, rd_rest(m), packet_most(t), m);
-    if (err != 0)
-      return err;
-  }
-  return 1;
+  return t->in.compressor == NULL ? 1 : inflate_packet(t, at, m);
 }
 
 /* The packet begins in the tail: complete it there. */

@@ -143,6 +143,7 @@ static void seal(struct transport* t,
                  size_t body_len,
                  int bulk) {
   const str_t plain[] = { head, { body, body_len } };
+  uint32_t seq;
   size_t total;
   int err;
 
@@ -161,10 +162,11 @@ static void seal(struct transport* t,
   total = seal_payload(t, head, body, body_len, bulk);
   if (total == 0)
     return;
-  if (t->desk->traced)
-    uvssh__trace(t, 1, t->out.seq, plain[0], plain[1]);
+  seq = t->out.seq;
   count(&t->out, total);
   queued(t, total, !bulk);
+  if (t->desk->traced)             /* behind that: it may be somebody who */
+    uvssh__trace(t, 1, seq, plain[0], plain[1]);   /* sends all the same */
 }
 
 static void defer(struct transport* t, const struct buf* m) {

@@ -13,7 +13,7 @@
  *   ext_info.c    RFC 8308
  *   trace.c       what is told of each packet, where somebody listens
  *   keylog.c      K, for who may read along
- *   message.c     DISCONNECT, IGNORE, DEBUG, UNIMPLEMENTED, PING
+ *   message.c     DISCONNECT, IGNORE, DEBUG, UNIMPLEMENTED
  *
  * It knows no socket, no timer and no clock; desk_now() is its time.
  */
@@ -57,7 +57,8 @@ struct half {                      /* one direction */
 
 #define HOSTKEYS_MAX 8             /* more than there are types */
 
-struct hostkeys {                  /* of a server; kept; one of each type */
+struct hostkeys {                  /* of a server; kept; the first of a type */
+                                   /* is shown, the others are told */
   uvssh_key_t* key[HOSTKEYS_MAX];
   unsigned count;
 };
@@ -294,6 +295,11 @@ int uvssh__rekey_is_due(const struct transport* t);
 
 /* ---- kex_server.c, kex_client.c, kex_group.c ----------------------------- */
 
+/* Server: the first of our keys for this algorithm; in later exchanges only the
+ * first one's, whatever has been added since: a client holds to it. NULL: none,
+ * and then the algorithm is not offered. */
+uvssh_key_t* uvssh__hostkey_for(const struct transport* t,
+                                const struct sign_alg* alg);
 int uvssh__on_kex_init(struct transport* t, rd_t* m) MUST_CHECK;
 int uvssh__kex_client_begin(struct transport* t) MUST_CHECK;
 /* Makes the ephemeral key, and says the public one. */

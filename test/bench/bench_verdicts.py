@@ -294,9 +294,18 @@ def far_verdicts(records):
     return rows
 
 
+def hybrid_verdicts(records):
+    return [against("hybrid", f"login with mlkem768x25519, 32 in flight, {who}",
+                    figure(records, "login_ms", bench="hybrid", side=side),
+                    figure(records, "beside_ms", bench="hybrid", side=side),
+                    "curve25519", 1.35, "ms")
+            for who, side in (("both sides' CPU", "both"),
+                              ("server CPU", "server"))]
+
+
 def verdicts(records, absent):
     return (bulk_verdicts(records, absent) + seal_verdicts(records)
             + login_verdicts(records, absent) + echo_verdicts(records, absent)
             + relay_verdicts(records, absent) + memory_verdicts(records)
             + held_verdict(records) + loops_verdicts(records)
-            + far_verdicts(records))
+            + far_verdicts(records) + hybrid_verdicts(records))

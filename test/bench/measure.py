@@ -26,6 +26,8 @@ from bench_programs import (
 SETS = ("micro", "limits", "ours", "peers")
 OTHERS = "openssh,libssh,go,ssh2-node,asyncssh,dropbear"
 BEST_OTHERS = "libssh,go"
+X25519, MLKEM = "curve25519-sha256", "mlkem768x25519-sha256"
+SIDES = ("server", "client")
 IDLE_WANTED = 15000
 
 
@@ -114,19 +116,39 @@ class Bench:
             """The server takes the primitives off what it has used."""
             with Server(self, "--login-primitive") as s:
                 lines = s.client("login", "--count", str(count),
-                                 "--in-flight", str(flight))
+                                 "--in-flight", str(flight), "--kex", X25519)
             own = pick(s.told, bench="logins")
             if not own:
                 raise Broken("bench-server measured no login")
             self.keep("ours", rep, [{**r, **own[0]} for r in lines])
 
+        def hybrid(count):
+            """A login with the hybrid exchange beside one without it."""
+            cpu = {}
+            for kex in (X25519, MLKEM):
+                with Server(self) as s:
+                    line = s.client("login", "--count", str(count),
+                                    "--in-flight", "32", "--kex", kex)[0]
+                for side in SIDES:
+                    cpu[kex, side] = line[f"{side}_cpu_ms"]
+            self.keep("ours", rep, [{
+                "bench": "hybrid", "side": side,
+                "login_ms": cpu[MLKEM, side], "beside_ms": cpu[X25519, side]}
+                for side in SIDES] + [{
+                    "bench": "hybrid", "side": "both",
+                    "login_ms": sum(cpu[MLKEM, s] for s in SIDES),
+                    "beside_ms": sum(cpu[X25519, s] for s in SIDES)}])
+
         few = 10 if quick else 1
+        steps.add("ours: login, mlkem768x25519", 2 + 2 / few,
+                  lambda: hybrid(4000 // few))
         for count, flight in ((2000, 1), (4000, 8), (4000, 32), (4000, 256)):
             steps.add(f"ours: login, {flight} in flight", 1 + 2 / few,
                       lambda x=(count // few, flight): logins(*x))
-        add(["login", "--count", str(2000 // few)], 1 + 2 / few, cpus="0")
+        add(["login", "--count", str(2000 // few), "--kex", X25519],
+            1 + 2 / few, cpus="0")
         add(["login", "--count", str(max(4000 // few, 1000)), "--in-flight",
-             "256", "--echo"], 2, held=["--held"])
+             "256", "--echo", "--kex", X25519], 2, held=["--held"])
         for cpus in (None, "0"):
             more = {"cpus": cpus} if cpus else {}
             add(["echo", "--count", str(20000 // few)], 1 + 2 / few, **more)

@@ -126,9 +126,13 @@ static int add_key_file(void) {
   return uvssh_server_add_key_file(&w.server, w.path);
 }
 
-/* It has one of this type now. */
+/* It has the one of the file now. */
 static void check_has_key(void) {
-  CHECK_EQ(uvssh_server_add_key(&w.server, w.key), UV_EINVAL);
+  uvssh_key_t* key;
+
+  CHECK_EQ(uvssh_key_load(&key, w.path, NULL), 0);
+  CHECK_EQ(uvssh_server_add_key(&w.server, key), UV_EINVAL);
+  uvssh_key_unref(key);
 }
 
 static void hosts_on_disk(void) {

@@ -15,27 +15,31 @@ static uint8_t number_of(const char* name, size_t len) {
   FAIL("no message is a %.*s", (int) len, name);
 }
 
+/* It begins where the one before it ended. */
 static void add(struct trace_wire* w, struct trace_message m) {
   CHECK(w->count < TRACE_MESSAGES);
   if (w->count != 0)
-    w->message[w->count - 1].end = m.start;
+    m.start = w->message[w->count - 1].end;
   w->message[w->count++] = m;
 }
 
-/* "out KEXINIT #0, 500 bytes", while the packet is not counted yet. */
+/* "out KEXINIT #0, 500 bytes", when the packet is counted. */
 static void on_log(void* arg, uvssh_log_level level,
                    const uvssh_session_t* session, const char* text) {
   struct trace* t = arg;
   const struct side* s = CONTAINER_OF(session, struct side, pub);
   const struct transport* transport = &s->session.transport;
+  struct trace_wire* w = &t->wire[s == &t->app->pipe.client];
   struct trace_message m = { .stage = t->app->stage,
-                             .start = transport->out.bytes,
+                             .end = transport->out.bytes,
                              .cause = transport->in.bytes };
 
   if (level != UVSSH_LOG_PACKET || strncmp(text, "out ", 4) != 0)
     return;
   m.number = number_of(text + 4, strcspn(text + 4, " "));
-  add(&t->wire[s == &t->app->pipe.client], m);
+  if (m.number == MSG_KEXINIT && w->count == 1)   /* its line, CR LF */
+    w->message[0].end = strlen(transport->ident_ours) + 2;
+  add(w, m);
 }
 
 struct app* trace_app(const char* cipher) {

@@ -240,6 +240,7 @@ TEST(listen_keys) {
   uvssh_key_t* other = NULL;
   char line[200];
   size_t len = sizeof(line);
+  unsigned i;
 
   both_open(&b);
   CHECK_EQ(uvssh_server_init(&b.loop, &b.server, NULL), 0);
@@ -250,8 +251,15 @@ TEST(listen_keys) {
   CHECK_EQ(uvssh_server_add_key(&b.server, NULL), UV_EINVAL);
   CHECK_EQ(uvssh_server_add_key(&b.server, public_half), UV_EINVAL);
   CHECK_EQ(uvssh_server_add_key(&b.server, b.key), 0);
-  CHECK_EQ(uvssh_server_add_key(&b.server, other), UV_EINVAL);
+  CHECK_EQ(uvssh_server_add_key(&b.server, other), 0);   /* of that type, too */
   CHECK_EQ(uvssh_server_add_key(&b.server, b.key), UV_EINVAL);
+  CHECK_EQ(uvssh_server_add_key(&b.server, other), UV_EINVAL);
+  for (i = 2; i <= 8; i++) {
+    uvssh_key_unref(other);
+    CHECK_EQ(uvssh_key_generate(&other, UVSSH_KEY_ED25519, 0), 0);
+    CHECK_EQ(uvssh_server_add_key(&b.server, other),
+             i < 8 ? 0 : UV_EINVAL);
+  }
   uvssh_key_unref(public_half);
   uvssh_key_unref(other);
   both_close(&b);

@@ -165,3 +165,32 @@ TEST(lesson_94_what_inflates_without_end) {
   CHECK_EQ(inflated(1, PACKET_MAX), 0);
   CHECK_EQ(inflated(1, PACKET_MAX + 1), UVSSH_ECOMPRESSION);
 }
+
+/* What a packet was before it was inflated lies in the bytes that were read. */
+TEST(compression_leaves_no_password_behind) {
+  static const uint8_t number = MSG_IGNORE;
+  static const uint8_t text[] = "....a password, some text, a password again";
+  struct app* a = app_new();
+  struct transport* client = &a->pipe.client.session.transport;
+  uint8_t bytes[200];
+  uint8_t* at = bytes;
+  uv_buf_t out;
+  size_t i, n;
+  rd_t m;
+
+  a->server_config.compression = a->client_config.compression = "zlib";
+  app_start(a);
+  uvssh__send_data(client, &number, 1, text, sizeof(text));
+  CHECK_EQ(uvssh__output_next(client, &out), 1);
+  n = out.len;
+  CHECK(n <= sizeof(bytes));
+  memcpy(bytes, out.base, n);
+  CHECK_EQ(uvssh__packet_next(&a->pipe.server.session.transport, &at, &n, &m),
+           1);
+  CHECK_EQ(rd_left(&m), 1 + sizeof(text));
+  for (i = 5; i < out.len - 16 - bytes[4]; i++)
+    CHECK_EQ(bytes[i], 0);
+  CHECK(i > 30);
+  uvssh__output_done(client);
+  app_end(a);
+}

@@ -94,7 +94,8 @@ static void tell_some(struct peer* p, unsigned count) {
   pipe_run(&p->app->pipe);
 }
 
-static void expect_question(struct peer* p, unsigned count) {
+static void expect_these(struct peer* p, uvssh_key_t* const* keys,
+                         unsigned count) {
   rd_t* m = peer_expect(p, MSG_GLOBAL_REQUEST);
   str_t blob;
   unsigned i;
@@ -102,10 +103,14 @@ static void expect_question(struct peer* p, unsigned count) {
   CHECK(str_is(rd_str(m), PROVE));
   CHECK_EQ(rd_bool(m), 1);
   for (i = 0; i < count; i++) {
-    blob.base = uvssh_key_blob(made[i], &blob.len);
+    blob.base = uvssh_key_blob(keys[i], &blob.len);
     CHECK(str_eq(rd_str(m), blob));
   }
   CHECK_EQ(rd_end(m), 0);
+}
+
+static void expect_question(struct peer* p, unsigned count) {
+  expect_these(p, made, count);
 }
 
 static void wr_proof(struct peer* p, struct buf* m, const uvssh_key_t* signer,
@@ -116,19 +121,24 @@ static void wr_proof(struct peer* p, struct buf* m, const uvssh_key_t* signer,
   wr_cstr(&data, text);
   wr_str(&data, p->session_id, 32);
   wr_blob(&data, of);
-  CHECK_EQ(uvssh__key_sign(signer, uvssh__sign_find(STR("ssh-ed25519")),
-                           data.base, data.len, &signature), 0);
+  CHECK_EQ(uvssh__key_sign(signer, uvssh__sign_next(signer, NULL), data.base,
+                           data.len, &signature), 0);
   wr_str(m, signature.base, signature.len);
   uvssh__buf_free(&data);
   uvssh__buf_free(&signature);
 }
 
-static void prove(struct peer* p, unsigned count) {
+static void prove_these(struct peer* p, uvssh_key_t* const* keys,
+                        unsigned count) {
   struct buf* m = peer_message(p, MSG_REQUEST_SUCCESS);
   unsigned i;
 
   for (i = 0; i < count; i++)
-    wr_proof(p, m, made[i], made[i], PROVE);
+    wr_proof(p, m, keys[i], keys[i], PROVE);
+}
+
+static void prove(struct peer* p, unsigned count) {
+  prove_these(p, made, count);
 }
 
 static void sent(struct peer* p) {
@@ -258,7 +268,8 @@ TEST(hostkeys_a_list_that_is_not_sound) {
   end(p);
 }
 
-/* What this client cannot use as a host key it does not hear of. */
+/* What this client would not take in an exchange it hears of all the same:
+ * whoever keeps a file of keys would drop it otherwise. */
 TEST(hostkeys_of_types_that_are_not_wanted) {
   struct peer* p = begin(1);
   uvssh_key_t* ecdsa;
@@ -274,13 +285,29 @@ TEST(hostkeys_of_types_that_are_not_wanted) {
   wr_blob(m, p->hostkey);
   wr_blob(m, made[0]);
   sent(p);
-  expect_question(p, 1);
-  prove(p, 1);
+  expect_these(p, (uvssh_key_t*[]) { ecdsa, made[0] }, 2);
+  prove_these(p, (uvssh_key_t*[]) { ecdsa, made[0] }, 2);
   sent(p);
   CHECK_EQ(heard.calls, 1);
-  CHECK_EQ(heard.count, 2);
-  CHECK(has_heard(made[0]) && has_heard(p->hostkey));
+  CHECK_EQ(heard.count, 3);
+  CHECK(has_heard(made[0]) && has_heard(p->hostkey) && has_heard(ecdsa));
   uvssh_key_unref(ecdsa);
+  end(p);
+}
+
+/* So many strings, none of them a key, are no list. */
+TEST(hostkeys_of_no_kind_without_end) {
+  struct peer* p = begin(1);
+  struct buf* m;
+  unsigned i;
+
+  m = tell(p);
+  wr_blob(m, p->hostkey);
+  for (i = 0; i < 2000; i++)
+    wr_cstr(m, "no key");
+  sent(p);
+  CHECK_EQ(heard.calls, 0);
+  CHECK_EQ(p->side->closes, 0);
   end(p);
 }
 

@@ -6,6 +6,7 @@
 
 static const struct { uvssh_key_type type; unsigned bits; } more[] = {
   { UVSSH_KEY_ECDSA, 256 }, { UVSSH_KEY_RSA, 2048 },
+  { UVSSH_KEY_ED25519, 256 },      /* the next one of its type */
 };
 
 enum { KEYS = 1 + ARRAY_SIZE(more) };

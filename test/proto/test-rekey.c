@@ -46,6 +46,31 @@ TEST(rekey_by_either_side_and_both_at_once) {
   app_end(a);
 }
 
+/* A host key that comes while a session runs is for new ones: this one's client
+ * holds to what it has accepted. */
+TEST(rekey_with_the_key_of_the_first_exchange) {
+  struct app* a = app_new();
+  struct hostkeys* keys = &a->pipe.hostkeys;
+  uvssh_session_info_t info;
+  struct app_req req;
+  unsigned i;
+
+  uvssh_key_unref(keys->key[0]);
+  CHECK_EQ(uvssh_key_generate(&keys->key[0], UVSSH_KEY_ECDSA, 0), 0);
+  app_login(a);
+  CHECK_EQ(uvssh_key_generate(&keys->key[keys->count++], UVSSH_KEY_ED25519, 0),
+           0);
+  for (i = 0; i < 2; i++) {
+    rekey(a, &req, i == 0 ? &a->pipe.server : &a->pipe.client);
+    pipe_run(&a->pipe);
+    CHECK(req.done && req.status == 0);
+    uvssh_session_info(&a->pipe.client.pub, &info);
+    CHECK_STR(info.hostkey_algorithm, "ecdsa-sha2-nistp256");
+  }
+  CHECK_EQ(rekeys(a), 2);
+  app_end(a);
+}
+
 TEST(rekey_not_before_login) {
   struct app* a = app_new();
 
