@@ -10,6 +10,8 @@
 
 static const struct kex_alg* const kexes[] = {
   &uvssh__mlkem768x25519,
+  &uvssh__sntrup761x25519,
+  &uvssh__sntrup761x25519_openssh,
   &uvssh__curve25519,
   &uvssh__curve25519_libssh,
   &uvssh__ecdh_nistp256,

@@ -2,13 +2,15 @@
  *
  *   hash.c              sha256, sha384, sha512; the hash of tables
  *   kex_x25519.c        curve25519-sha256 and its @libssh.org name
- *   kex_mlkem.c         mlkem768x25519-sha256
+ *   kex_hybrid.c        mlkem768x25519-sha256, sntrup761x25519-sha512
  *   kex_nist.c          ecdh-sha2-nistp256, -384, -521
  *   kex_dh.c            diffie-hellman-group14-sha256, -group16-sha512 and
  *                       -group-exchange-sha256
  *   dh_group.c          known groups; which of them, and whether it is one
  *   mlkem.c             ML-KEM-768; its parts: mlkem_poly.c, mlkem_bytes.c,
  *                       mlkem_sample.c, keccak.c. Or mlkem_sodium.c alone
+ *   sntrup.c            sntrup761; its parts: sntrup_poly.c, sntrup_invert.c,
+ *                       sntrup_bytes.c, sntrup_sample.c
  *   cipher_chacha.c     chacha20-poly1305@openssh.com
  *   cipher_gcm.c        aes256-gcm@openssh.com, aes128-gcm@openssh.com
  *   cipher_ctr.c        aes256-ctr, aes192-ctr, aes128-ctr
@@ -100,7 +102,7 @@ int uvssh__hmac_sha1(const uint8_t key[HMAC_SHA1_SIZE],
 /* ---- key exchange -------------------------------------------------------- */
 
 enum cost {                        /* what a job of it costs */
-  COST_LIGHT,                      /* tens of microseconds: may run inline */
+  COST_LIGHT,                      /* a quarter ms at most: may be inline */
   COST_HEAVY,                      /* always on the thread pool */
   COSTS
 };
@@ -117,7 +119,8 @@ enum cost {                        /* what a job of it costs */
 struct kex_alg {
   const char* name;
   const struct hash_alg* hash;
-  enum cost cost;
+  enum cost cost;                  /* of respond() and of finish() */
+  enum cost start_cost;
   int post_quantum;                /* what is recorded today stays secret */
   int modular;                     /* integers modulo p: dear for a server */
   int group_exchange;              /* RFC 4419: the server names the group */
@@ -262,6 +265,89 @@ static inline uint32_t opaque(uint32_t v) {
 #endif
 }
 
+/* ---- sntrup.c: sntrup761, Streamlined NTRU Prime ------------------------- */
+
+#define SNTRUP_EK 1158             /* the public key */
+#define SNTRUP_DK 1763             /* the private key, with all of the public */
+#define SNTRUP_CT 1039             /* a ciphertext */
+#define SNTRUP_SHARED 32
+
+/* Randomness comes from uvssh__random(), in the order of the specification's
+ * reference. Wiped as with ML-KEM. A wrong ciphertext gives a secret that its
+ * sender cannot know. 0, or UVSSH_ECRYPTO: no randomness. */
+int uvssh__sntrup_keygen(uint8_t ek[SNTRUP_EK],
+                         uint8_t dk[SNTRUP_DK]) MUST_CHECK;
+void uvssh__sntrup_encaps(uint8_t ct[SNTRUP_CT],
+                          uint8_t shared[SNTRUP_SHARED],
+                          const uint8_t ek[SNTRUP_EK]);
+void uvssh__sntrup_decaps(uint8_t shared[SNTRUP_SHARED],
+                          const uint8_t dk[SNTRUP_DK],
+                          const uint8_t ct[SNTRUP_CT]);
+
+/* ---- sntrup_poly.c, _invert.c, _bytes.c, _sample.c: its parts ------------ */
+
+#define SNTRUP_P 761
+#define SNTRUP_Q 4591
+#define SNTRUP_W 286               /* coefficients of f and r that are not 0 */
+#define SNTRUP_ROOM 768            /* P, and zeroes behind it, for vectors */
+#define SNTRUP_SMALL 191           /* bytes of a small polynomial, */
+#define SNTRUP_POLY 1158           /* of any one, */
+#define SNTRUP_ROUNDED 1007        /* of one of multiples of 3 */
+
+/* Reduced: |x| <= (q - 1) / 2. Small: |x| <= 1. */
+struct sntrup_poly {
+  int16_t c[SNTRUP_ROOM];
+};
+
+/* The nearest multiple of q or 3 is taken away, for any number: a product with
+ * the reciprocal finds it (unit tests try each value). */
+static inline int16_t sntrup_mod_q(int16_t a) {
+  int16_t high = (int16_t) (a * 29235 >> 16);    /* 2^27 / q */
+  return (int16_t) (a - ((high + (1 << 10)) >> 11) * SNTRUP_Q);
+}
+
+static inline int16_t sntrup_mod_3(int16_t a) {
+  return (int16_t) (a - ((a * 43691 + (1 << 16)) >> 17) * 3);
+}
+
+/* One factor reduced, the other small; out may be a factor. */
+void uvssh__sntrup_multiply(struct sntrup_poly* out,
+                            const struct sntrup_poly* a,
+                            const struct sntrup_poly* small);
+/* Of two small ones, modulo 3. */
+void uvssh__sntrup_multiply_3(struct sntrup_poly* out,
+                              const struct sntrup_poly* a,
+                              const struct sntrup_poly* b);
+/* Three times a reduced one, modulo q; that modulo 3. */
+void uvssh__sntrup_triple_mod_3(struct sntrup_poly* p);
+/* To multiples of 3. */
+void uvssh__sntrup_round(struct sntrup_poly* p);
+
+/* 1 / (3 in) modulo q, of a small one that is not 0. */
+void uvssh__sntrup_invert_triple(struct sntrup_poly* out,
+                                 const struct sntrup_poly* in);
+/* 1 / in modulo 3; 0: it has none. */
+int uvssh__sntrup_invert_3(struct sntrup_poly* out,
+                           const struct sntrup_poly* in) MUST_CHECK;
+
+void uvssh__sntrup_encode_small(uint8_t out[SNTRUP_SMALL],
+                                const struct sntrup_poly* p);
+void uvssh__sntrup_decode_small(struct sntrup_poly* p,
+                                const uint8_t in[SNTRUP_SMALL]);
+void uvssh__sntrup_encode(uint8_t out[SNTRUP_POLY],
+                          const struct sntrup_poly* p);
+void uvssh__sntrup_decode(struct sntrup_poly* p,
+                          const uint8_t in[SNTRUP_POLY]);
+void uvssh__sntrup_encode_rounded(uint8_t out[SNTRUP_ROUNDED],
+                                  const struct sntrup_poly* p);
+void uvssh__sntrup_decode_rounded(struct sntrup_poly* p,
+                                  const uint8_t in[SNTRUP_ROUNDED]);
+
+void uvssh__sntrup_sort(uint32_t v[SNTRUP_P]);
+/* Any small one; one with exactly W coefficients that are not 0. */
+void uvssh__sntrup_small(struct sntrup_poly* p);
+void uvssh__sntrup_short(struct sntrup_poly* p);
+
 /* ---- keccak.c: SHA-3 and SHAKE, FIPS 202 --------------------------------- */
 
 #define SHAKE128_RATE 168          /* bytes of a block */
@@ -400,6 +486,8 @@ int uvssh__seal(struct keys* keys,
 /* ---- the objects --------------------------------------------------------- */
 
 extern const struct kex_alg uvssh__mlkem768x25519;
+extern const struct kex_alg uvssh__sntrup761x25519;
+extern const struct kex_alg uvssh__sntrup761x25519_openssh;
 extern const struct kex_alg uvssh__curve25519;
 extern const struct kex_alg uvssh__curve25519_libssh;
 extern const struct kex_alg uvssh__ecdh_nistp256;

@@ -218,6 +218,7 @@ static int dh_finish(const struct dh_group* group,
     .name = text,                                                             \
     .hash = alg,                                                              \
     .cost = COST_HEAVY,                                                       \
+    .start_cost = COST_HEAVY,                                                 \
     .modular = 1,                                                             \
     .start = fixed##bits##_start,                                             \
     .respond = fixed##bits##_respond,                                         \
@@ -252,6 +253,7 @@ const struct kex_alg uvssh__dh_gex = {
   .name = "diffie-hellman-group-exchange-sha256",
   .hash = &uvssh__sha256,
   .cost = COST_HEAVY,
+  .start_cost = COST_HEAVY,
   .modular = 1,
   .group_exchange = 1,
   .start = gex_start,

@@ -187,6 +187,7 @@ static int nist_finish(const struct curve* c,
     .name = text,                                                             \
     .hash = alg,                                                              \
     .cost = COST_HEAVY,                                                       \
+    .start_cost = COST_HEAVY,                                                 \
     .start = curve##_start,                                                   \
     .respond = curve##_respond,                                               \
     .finish = curve##_finish                                                  \

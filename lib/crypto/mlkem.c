@@ -1,8 +1,8 @@
 /* mlkem.c: ML-KEM-768, FIPS 203: a pair of keys from a seed, a shared secret
  * for a public key, and that secret again from the ciphertext.
  *
- * The one primitive that is written here, because no library of Debian 12 or
- * 13 has it: see docs/design/decisions.md. Written from the standard; sections
+ * Written here, as sntrup761 is, because no library of Debian 12 or 13 has it:
+ * see docs/design/decisions.md. Written from the standard; sections
  * and algorithms are named where they are. keccak.c, mlkem_poly.c,
  * mlkem_bytes.c and mlkem_sample.c are its parts. With the meson option
  * `mlkem` mlkem_sodium.c stands in for all of them.

@@ -88,8 +88,9 @@ int uvssh__kex_client_start(struct transport* t) {
   j->job.run = run_start;
   j->job.done = done_start;
   j->x.kex = t->hs->offer.kex;
+  j->job.cost = j->x.kex->start_cost;
   wr_bytes(&j->x.group, t->hs->group.base, t->hs->group.len);
-  if (j->x.kex->cost == COST_HEAVY && !j->x.group.bad)
+  if (j->job.cost == COST_HEAVY && !j->x.group.bad)
     return uvssh__job_submit(t->desk, &j->job);
   err = UV_ENOMEM;
   if (!j->x.group.bad) {

@@ -93,6 +93,9 @@ def server_policy_can_fail(world):
 WARNINGS = {"hmac-sha2-256": "using encrypt-and-MAC mode",
             "hmac-sha2-512": "using encrypt-and-MAC mode",
             "mlkem768x25519-sha256": "unknown algorithm",
+            "sntrup761x25519-sha512": "unknown algorithm",
+            "sntrup761x25519-sha512@openssh.com":
+                "using experimental algorithm",
             "kex-strict-s": "unknown algorithm",
             "kex-strict-s-v00@openssh.com": "unknown algorithm"}
 

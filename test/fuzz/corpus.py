@@ -281,6 +281,7 @@ def server_kex():
     save("server-kex", "group-job", do("jobs", 1) + groups + ask + value +
          do("jobs", 0) + say(b"\x15"))
     for name, method, public in (
+            ("sntrup", "sntrup761x25519-sha512", bytes(1158) + b"\x09" * 32),
             ("nist", "ecdh-sha2-nistp256", b"\4" + bytes(range(64))),
             ("modular", "diffie-hellman-group14-sha256", bytes(range(1, 99)))):
         save("server-kex", name, say(kexinit(method, role="c")) +
@@ -297,7 +298,8 @@ def group_seeds():
                        ("negative", b"\xff" * 256, b"\1")):
         save("client-kex", "group-" + name, groups + say(b"\x1f" + s(p) + s(g)) +
              say(b"\x21" + s(BLOB) + s(POINT) + s("x")))
-    for name in ("ecdh-sha2-nistp256", "diffie-hellman-group14-sha256"):
+    for name in ("sntrup761x25519-sha512", "ecdh-sha2-nistp256",
+                 "diffie-hellman-group14-sha256"):
         save("client-kex", name, say(kexinit(name, role="s")) + do("honest", 1) +
              do("honest", 3))
 

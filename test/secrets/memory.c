@@ -38,8 +38,8 @@ static struct {
 
 const char* memory_kind(enum watch_kind kind) {
   static const char* const names[WATCH_KINDS] = {
-    "ephemeral secret", "shared secret", "ML-KEM's seed",
-    "ML-KEM's shared secret", "ML-KEM's vector", "hybrid's K", "cipher key",
+    "ephemeral secret", "shared secret", "KEM's random bytes",
+    "KEM's shared secret", "KEM's polynomials", "hybrid's K", "cipher key",
     "IV", "MAC key",
     "packet's MAC key", "seed of a private key", "scalar of a private key",
     "number of a private key", "password", "line of a key file"

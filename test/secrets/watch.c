@@ -5,6 +5,8 @@
  *   - public keys, signatures, sealed packets: they are sent
  *   - the exchange hash H: the session identifier is one, and users see it
  *   - of ML-KEM: the seed rho, and so the matrix; whether a public key is one
+ *   - of sntrup761: whether a g that was drawn has an inverse: else it is not
+ *     used
  *   - verdicts: of MACs, comparisons, an all-zero X25519 result: what follows
  *     from them shows them
  *   - packet_length, once decrypted, and an opened packet (what of it is
@@ -171,6 +173,99 @@ void __wrap_uvssh__mlkem_dot(struct mlkem_poly* out, const struct mlkem_poly* a,
   __real_uvssh__mlkem_dot(out, a, b);
 }
 #endif
+
+/* ---- sntrup761 ----------------------------------------------------------- */
+
+void __real_uvssh__random(void* out, size_t len);
+void __wrap_uvssh__random(void* out, size_t len);
+int __real_uvssh__sntrup_keygen(uint8_t* ek, uint8_t* dk);
+int __wrap_uvssh__sntrup_keygen(uint8_t* ek, uint8_t* dk);
+void __real_uvssh__sntrup_encaps(uint8_t* ct, uint8_t* shared,
+                                 const uint8_t* ek);
+void __wrap_uvssh__sntrup_encaps(uint8_t* ct, uint8_t* shared,
+                                 const uint8_t* ek);
+void __real_uvssh__sntrup_decaps(uint8_t* shared, const uint8_t* dk,
+                                 const uint8_t* ct);
+void __wrap_uvssh__sntrup_decaps(uint8_t* shared, const uint8_t* dk,
+                                 const uint8_t* ct);
+int __real_uvssh__sntrup_invert_3(struct sntrup_poly* out,
+                                  const struct sntrup_poly* in);
+int __wrap_uvssh__sntrup_invert_3(struct sntrup_poly* out,
+                                  const struct sntrup_poly* in);
+void __real_uvssh__sntrup_invert_triple(struct sntrup_poly* out,
+                                        const struct sntrup_poly* in);
+void __wrap_uvssh__sntrup_invert_triple(struct sntrup_poly* out,
+                                        const struct sntrup_poly* in);
+void __real_uvssh__sntrup_round(struct sntrup_poly* p);
+void __wrap_uvssh__sntrup_round(struct sntrup_poly* p);
+void __real_uvssh__sntrup_triple_mod_3(struct sntrup_poly* p);
+void __wrap_uvssh__sntrup_triple_mod_3(struct sntrup_poly* p);
+void __real_uvssh__sntrup_encode_small(uint8_t* out,
+                                       const struct sntrup_poly* p);
+void __wrap_uvssh__sntrup_encode_small(uint8_t* out,
+                                       const struct sntrup_poly* p);
+
+/* Nothing else draws as much: the numbers of a polynomial, and rho. */
+void __wrap_uvssh__random(void* out, size_t len) {
+  __real_uvssh__random(out, len);
+  if (len == 4 * SNTRUP_P || len == SNTRUP_SMALL)
+    watch_secret(WATCH_KEM_EPHEMERAL, out, len);
+}
+
+int __wrap_uvssh__sntrup_keygen(uint8_t* ek, uint8_t* dk) {
+  int rc = __real_uvssh__sntrup_keygen(ek, dk);
+
+  watch_public(ek, SNTRUP_EK);
+  watch_public(dk + 2 * SNTRUP_SMALL, SNTRUP_EK);
+  watch_public(dk + SNTRUP_DK - 32, 32);
+  return rc;
+}
+
+void __wrap_uvssh__sntrup_encaps(uint8_t* ct, uint8_t* shared,
+                                 const uint8_t* ek) {
+  __real_uvssh__sntrup_encaps(ct, shared, ek);
+  watch_public(ct, SNTRUP_CT);
+  watch_secret(WATCH_KEM_SHARED, shared, SNTRUP_SHARED);
+}
+
+void __wrap_uvssh__sntrup_decaps(uint8_t* shared, const uint8_t* dk,
+                                 const uint8_t* ct) {
+  __real_uvssh__sntrup_decaps(shared, dk, ct);
+  watch_secret(WATCH_KEM_SHARED, shared, SNTRUP_SHARED);
+}
+
+int __wrap_uvssh__sntrup_invert_3(struct sntrup_poly* out,
+                                  const struct sntrup_poly* in) {
+  int found = __real_uvssh__sntrup_invert_3(out, in);
+
+  watch_public(&found, sizeof(found));
+  return found;
+}
+
+/* 1 / 3 f; h r before it is rounded; c f. */
+void __wrap_uvssh__sntrup_invert_triple(struct sntrup_poly* out,
+                                        const struct sntrup_poly* in) {
+  __real_uvssh__sntrup_invert_triple(out, in);
+  watch_secret(WATCH_KEM_VECTOR, out->c, PART);
+}
+
+void __wrap_uvssh__sntrup_round(struct sntrup_poly* p) {
+  watch_secret(WATCH_KEM_VECTOR, p->c, PART);
+  __real_uvssh__sntrup_round(p);
+}
+
+void __wrap_uvssh__sntrup_triple_mod_3(struct sntrup_poly* p) {
+  watch_secret(WATCH_KEM_VECTOR, p->c, PART);
+  __real_uvssh__sntrup_triple_mod_3(p);
+}
+
+/* In the memory of a small polynomial eight zeroes in a row would be found
+ * anywhere; encoded, 16 bytes are 64 coefficients. */
+void __wrap_uvssh__sntrup_encode_small(uint8_t* out,
+                                       const struct sntrup_poly* p) {
+  __real_uvssh__sntrup_encode_small(out, p);
+  watch_secret(WATCH_KEM_VECTOR, out, SNTRUP_SMALL);
+}
 
 /* ---- keys of a session --------------------------------------------------- */
 

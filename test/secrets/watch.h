@@ -17,7 +17,7 @@
 enum watch_kind {
   WATCH_EPHEMERAL,                 /* X25519's secret of one exchange */
   WATCH_SHARED,                    /* what both have of it */
-  WATCH_KEM_EPHEMERAL,             /* ML-KEM's seed or message of one exchange */
+  WATCH_KEM_EPHEMERAL,             /* what a KEM draws for one exchange */
   WATCH_KEM_SHARED,                /* what both have of it */
   WATCH_KEM_VECTOR,                /* polynomials that are made of the first */
   WATCH_HYBRID,                    /* K, of both kinds' */

@@ -5,11 +5,13 @@
 
 TEST(algo_defaults) {
   CHECK_STR(uvssh__algo_default(ALGO_KEX, 1),
-            "mlkem768x25519-sha256,curve25519-sha256,"
+            "mlkem768x25519-sha256,sntrup761x25519-sha512,"
+            "sntrup761x25519-sha512@openssh.com,curve25519-sha256,"
             "curve25519-sha256@libssh.org,ecdh-sha2-nistp256,"
             "ecdh-sha2-nistp384,ecdh-sha2-nistp521");
   CHECK_STR(uvssh__algo_default(ALGO_KEX, 0),
-            "mlkem768x25519-sha256,curve25519-sha256,"
+            "mlkem768x25519-sha256,sntrup761x25519-sha512,"
+            "sntrup761x25519-sha512@openssh.com,curve25519-sha256,"
             "curve25519-sha256@libssh.org,ecdh-sha2-nistp256,"
             "ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
             "diffie-hellman-group-exchange-sha256,"

@@ -83,6 +83,7 @@ TEST(kex_heavy_costs_and_names) {
 
   for (i = 0; i < ARRAY_SIZE(methods); i++) {
     CHECK_EQ(methods[i].kex->cost, COST_HEAVY);
+    CHECK_EQ(methods[i].kex->start_cost, COST_HEAVY);
     CHECK_EQ(methods[i].kex->modular, methods[i].bits != 0);
     CHECK_EQ(methods[i].kex->post_quantum, 0);
     CHECK(uvssh__kex_find(str_of(methods[i].kex->name)) == methods[i].kex);

@@ -10,10 +10,13 @@ static const struct method {
   size_t client;                   /* how long what it sends is */
   size_t server;
   int hybrid;                      /* K is a string, of the hash's length */
+  enum cost start;
 } methods[] = {
-  { &uvssh__curve25519, 32, 32, 0 },
-  { &uvssh__curve25519_libssh, 32, 32, 0 },
-  { &uvssh__mlkem768x25519, 1184 + 32, 1088 + 32, 1 }
+  { &uvssh__curve25519, 32, 32, 0, COST_LIGHT },
+  { &uvssh__curve25519_libssh, 32, 32, 0, COST_LIGHT },
+  { &uvssh__mlkem768x25519, 1184 + 32, 1088 + 32, 1, COST_LIGHT },
+  { &uvssh__sntrup761x25519, 1158 + 32, 1039 + 32, 1, COST_HEAVY },
+  { &uvssh__sntrup761x25519_openssh, 1158 + 32, 1039 + 32, 1, COST_HEAVY }
 };
 
 struct exchange {
@@ -64,6 +67,17 @@ TEST(kex_agrees) {
       CHECK_EQ(rd_end(&r), 0);
       drop(&x);
     }
+  }
+}
+
+/* What a server does may run on the loop; a pair of keys may be too dear. */
+TEST(kex_costs) {
+  size_t i;
+
+  for (i = 0; i < ARRAY_SIZE(methods); i++) {
+    CHECK_EQ(methods[i].kex->cost, COST_LIGHT);
+    CHECK_EQ(methods[i].kex->start_cost, methods[i].start);
+    CHECK_EQ(methods[i].kex->post_quantum, methods[i].hybrid);
   }
 }
 
