@@ -51,14 +51,14 @@ static int read_password(struct auth* auth, rd_t* m) {
  * is not told, for EXT_INFO tells of it. */
 static const struct {
   const char* name;
-  unsigned method;
   int (*read)(struct auth* auth, rd_t* m);
+  unsigned method;
   int is_second_name;
 } methods[] = {
-  { "publickey", UVSSH_AUTH_PUBLICKEY, uvssh__auth_publickey_read, 0 },
-  { AUTH_HOSTBOUND, UVSSH_AUTH_PUBLICKEY, uvssh__auth_hostbound_read, 1 },
-  { "password",  UVSSH_AUTH_PASSWORD,  read_password, 0 },
-  { "none",      UVSSH_AUTH_NONE,      read_none, 0 },
+  { "publickey", uvssh__auth_publickey_read, UVSSH_AUTH_PUBLICKEY, 0 },
+  { AUTH_HOSTBOUND, uvssh__auth_hostbound_read, UVSSH_AUTH_PUBLICKEY, 1 },
+  { "password", read_password, UVSSH_AUTH_PASSWORD, 0 },
+  { "none", read_none, UVSSH_AUTH_NONE, 0 },
 };
 
 int uvssh__auth_method_open(const struct auth* auth, unsigned method) {

@@ -38,10 +38,10 @@ struct gcm {
 
 _Static_assert(_Alignof(struct gcm) <= 16, "states are aligned to 16");
 
-static int setkey(void* state,
-                  const uint8_t* key,
-                  unsigned bits,
-                  const uint8_t* iv) {
+static int set_key(void* state,
+                   const uint8_t* key,
+                   unsigned bits,
+                   const uint8_t* iv) {
   struct gcm* s = state;
   int rc;
 
@@ -58,14 +58,14 @@ static int init_portable(void* state,
                          const uint8_t* key,
                          const uint8_t* iv,
                          int sealing) {
-  return setkey(state, key, 256, iv);
+  return set_key(state, key, 256, iv);
 }
 
 static int init_128(void* state,
                     const uint8_t* key,
                     const uint8_t* iv,
                     int sealing) {
-  return setkey(state, key, 128, iv);
+  return set_key(state, key, 128, iv);
 }
 
 static int init_256(void* state,
@@ -74,7 +74,7 @@ static int init_256(void* state,
                     int sealing) {
   struct gcm* s = state;
   if (!crypto_aead_aes256gcm_is_available())
-    return setkey(state, key, 256, iv);
+    return set_key(state, key, 256, iv);
   memcpy(s->iv, iv, IV);
   if (crypto_aead_aes256gcm_beforenm(&s->key.sodium, key) != 0)
     return UVSSH_ECRYPTO;

@@ -14,8 +14,8 @@
 
 #define SIZE X25519_SIZE
 
-_Static_assert(SIZE == crypto_scalarmult_SCALARBYTES &&
-               SIZE == crypto_scalarmult_BYTES, "one size for both");
+_Static_assert(SIZE == crypto_scalarmult_SCALARBYTES, "a secret");
+_Static_assert(SIZE == crypto_scalarmult_BYTES, "a public value");
 
 int uvssh__x25519_pair(uint8_t secret[SIZE], struct buf* public_value) {
   uint8_t* out = uvssh__buf_reserve(public_value, SIZE);

@@ -135,13 +135,13 @@ static inline void forward_layer(struct mlkem_poly* p, unsigned len) {
 }
 
 static inline void backward_layer(struct mlkem_poly* p, unsigned len) {
-  const int16_t* zeta = zetas + MLKEM_N / len - 1;
+  unsigned k = MLKEM_N / len;
   unsigned start, i;
 
   for (start = 0; start < MLKEM_N; start += 2 * len) {
     int16_t* restrict a = p->c + start;
     int16_t* restrict b = a + len;
-    int16_t z = *zeta--, by = twin(z);
+    int16_t z = zetas[--k % (MLKEM_N / 2)], by = twin(z);   /* never below 0 */
     for (i = 0; i < len; i++)
       backward(&a[i], &b[i], z, by);
   }

@@ -82,10 +82,14 @@ int uvssh__prefs_apply(const char* text,
                        const char* known,
                        char list[PREFS_MAX],
                        str_t* bad) {
-  char how = text[0] == '+' || text[0] == '-' || text[0] == '^' ? text[0] : 0;
-  str_t names = str_of(how != 0 ? text + 1 : text);
-  int err = check(names, known, how == '-', bad);
+  int has_sign = text[0] == '+' || text[0] == '-' || text[0] == '^';
+  char how = '\0';
+  str_t names = str_of(has_sign ? text + 1 : text);
+  int err;
 
+  if (has_sign)
+    how = text[0];
+  err = check(names, known, how == '-', bad);
   list[0] = '\0';
   if (err != 0)
     return err;

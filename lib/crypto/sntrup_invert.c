@@ -65,7 +65,7 @@ static inline int16_t mul(int16_t a, int16_t b, int16_t by, int16_t q) {
 }
 
 static inline int16_t reduced(int16_t a, int16_t q) {
-  return q == 3 ? sntrup_mod_3(a) : sntrup_mod_q(a);
+  return (int16_t) (q == 3 ? sntrup_mod_3(a) : sntrup_mod_q(a));
 }
 
 /* The new a and b of a block: a or b, and f0 b - g0 a. */

@@ -170,6 +170,7 @@ static int ecdsa_read_private(const struct key_type* type,
   str_t name = rd_str(section);
   str_t point = rd_str(section);
   str_t secret = uvssh__rd_mpint(section);
+  str_t ours;
   int err;
 
   if (section->bad || !str_is(name, curve->name) || secret.len == 0 ||
@@ -178,10 +179,9 @@ static int ecdsa_read_private(const struct key_type* type,
   err = from_secret(k, curve, secret);
   if (err != 0)
     return err;
-  return point.len == point_size(curve) &&
-                 memcmp(k->public_key, point.base, point.len) == 0
-             ? 0
-             : UVSSH_EKEYFORMAT;
+  ours.base = k->public_key;
+  ours.len = point_size(curve);
+  return str_eq(point, ours) ? 0 : UVSSH_EKEYFORMAT;
 }
 
 static void ecdsa_write_private(const void* state, struct buf* section) {

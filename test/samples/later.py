@@ -55,8 +55,9 @@ def later_slow(w):
     server = w.sample("later", "0", w.path("host_key"), "1500")
     first = typed(w, server, "first", "later")
     gets_news(first)
-    others = [typed(w, server, "user%d" % n, "later") for n in range(6)]
-    before = news(first)
+    others = [typed(w, server, "user0", "later")]
+    before = news(first)     # until its verdict there is one more
+    others += [typed(w, server, "user%d" % n, "later") for n in range(1, 6)]
     wait(lambda: any(map(news, others)), "another to come in")
     check(news(first) > before, "no news while a verdict was out")
     for client in others:
