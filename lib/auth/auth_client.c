@@ -135,13 +135,11 @@ static int on_pk_ok(struct auth* auth, rd_t* m) {
   struct login* l = auth->login;
   str_t algorithm = rd_str(m);     /* public key algorithm name */
   str_t blob = rd_str(m);          /* public key blob */
-  str_t ours;
   int err = rd_end(m);
 
   if (err != 0)
     return err;
-  ours.base = uvssh_key_blob(l->key, &ours.len);
-  if (!names_our_key(l, algorithm) || !str_eq(blob, ours))
+  if (!names_our_key(l, algorithm) || !str_eq(blob, key_blob(l->key)))
     return UVSSH_EUNEXPECTED;
   return uvssh__auth_publickey_sign(auth);
 }

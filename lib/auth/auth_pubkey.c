@@ -20,13 +20,8 @@ static const char* method_name(const struct auth* auth) {
 
 /* What the method has behind the user's key. */
 static void write_binding(const struct auth* auth, struct buf* out) {
-  const uint8_t* blob;
-  size_t len;
-
-  if (!is_hostbound(auth))
-    return;
-  blob = uvssh_key_blob(auth->transport->hostkey, &len);
-  wr_str(out, blob, len);          /* server host key */
+  if (is_hostbound(auth))
+    wr_key(out, auth->transport->hostkey);   /* server host key */
 }
 
 void uvssh__auth_signed_data(const struct auth* auth,
@@ -34,8 +29,6 @@ void uvssh__auth_signed_data(const struct auth* auth,
                              const uvssh_key_t* key,
                              struct buf* data) {
   const struct transport* t = auth->transport;
-  size_t len;
-  const uint8_t* blob = uvssh_key_blob(key, &len);
 
   wr_str(data, t->session_id, t->session_id_len);
   wr_u8(data, MSG_USERAUTH_REQUEST);
@@ -44,7 +37,7 @@ void uvssh__auth_signed_data(const struct auth* auth,
   wr_cstr(data, method_name(auth));
   wr_bool(data, 1);
   wr_cstr(data, sign->name);
-  wr_str(data, blob, len);
+  wr_key(data, key);
   write_binding(auth, data);
 }
 
@@ -127,12 +120,8 @@ static int on_verified(struct auth* auth, int status, const struct key_job* j) {
 
 /* 1: none is named, or it is the one of the first exchange. */
 static int is_our_hostkey(const struct auth* auth, str_t blob) {
-  str_t ours = { NULL, 0 };
-
-  if (!auth->login->attempt.hostbound)
-    return 1;
-  ours.base = uvssh_key_blob(auth->transport->hostkey, &ours.len);
-  return str_eq(blob, ours);
+  return !auth->login->attempt.hostbound ||
+         str_eq(blob, key_blob(auth->transport->hostkey));
 }
 
 int uvssh__auth_publickey_read(struct auth* auth, rd_t* m) {
@@ -175,12 +164,10 @@ int uvssh__auth_hostbound_read(struct auth* auth, rd_t* m) {
 static struct buf* begin(struct auth* auth, int is_signed) {
   const struct login* l = auth->login;
   struct buf* m = uvssh__auth_request(auth, method_name(auth));
-  size_t len;
-  const uint8_t* blob = uvssh_key_blob(l->key, &len);
 
   wr_bool(m, is_signed);
   wr_cstr(m, l->sign->name);
-  wr_str(m, blob, len);
+  wr_key(m, l->key);
   write_binding(auth, m);
   return m;
 }

@@ -199,11 +199,9 @@ static void succeed(struct auth* auth) {
 static void send_pk_ok(struct auth* auth) {
   struct attempt* a = &auth->login->attempt;
   struct buf* m = uvssh__message(auth->transport, MSG_USERAUTH_PK_OK);
-  size_t len;
-  const uint8_t* blob = uvssh_key_blob(a->key, &len);
 
   wr_cstr(m, a->sign->name);
-  wr_str(m, blob, len);
+  wr_key(m, a->key);
   uvssh__send(auth->transport);
   auth->phase = A_IDLE;
   clear_attempt(auth->login);

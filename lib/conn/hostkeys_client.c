@@ -212,14 +212,10 @@ static int read_list(struct conn* c, struct told* t, rd_t* m) {
 
 static int ask_proof(struct conn* c, struct told* t) {
   struct buf* m = uvssh__global_begin(c, HOSTKEYS_PROVE, 1);
-  const uint8_t* blob;
-  size_t len;
   unsigned i;
 
-  for (i = 0; i < t->open; i++) {
-    blob = uvssh_key_blob(t->key[i], &len);
-    wr_str(m, blob, len);
-  }
+  for (i = 0; i < t->open; i++)
+    wr_key(m, t->key[i]);
   if (!conn_takes_messages(c) || !uvssh__message_fits(c->transport)) {
     told_free(t);
     return drop(c, "it is too long to be asked about");

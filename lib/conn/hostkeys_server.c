@@ -27,26 +27,19 @@ struct proof_job {
 void uvssh__hostkeys_tell(struct conn* c) {
   const struct hostkeys* keys = c->transport->hostkeys;
   struct buf* m = uvssh__global_begin(c, HOSTKEYS_TELL, 0);
-  const uint8_t* blob;
-  size_t len;
   unsigned i;
 
-  for (i = 0; i < keys->count; i++) {
-    blob = uvssh_key_blob(keys->key[i], &len);
-    wr_str(m, blob, len);
-  }
+  for (i = 0; i < keys->count; i++)
+    wr_key(m, keys->key[i]);
   uvssh__send(c->transport);
 }
 
 void uvssh__hostkeys_signed_data(const struct transport* t,
                                  const uvssh_key_t* key,
                                  struct buf* data) {
-  size_t len;
-  const uint8_t* blob = uvssh_key_blob(key, &len);
-
   wr_cstr(data, HOSTKEYS_PROVE);
   wr_str(data, t->session_id, t->session_id_len);
-  wr_str(data, blob, len);
+  wr_key(data, key);
 }
 
 /* ---- the job ------------------------------------------------------------- */
@@ -99,14 +92,11 @@ static const struct sign_alg* sign_for(const struct transport* t,
 static int add(struct proof_job* j, const struct transport* t, str_t blob) {
   struct proof* p = &j->proof[j->count];
   uvssh_key_t* key = NULL;
-  str_t ours;
   unsigned i;
 
-  for (i = 0; i < t->hostkeys->count && key == NULL; i++) {
-    ours.base = uvssh_key_blob(t->hostkeys->key[i], &ours.len);
-    if (str_eq(ours, blob))
+  for (i = 0; i < t->hostkeys->count && key == NULL; i++)
+    if (str_eq(key_blob(t->hostkeys->key[i]), blob))
       key = t->hostkeys->key[i];
-  }
   for (i = 0; i < j->count; i++)
     if (key == j->proof[i].key)
       return 1;

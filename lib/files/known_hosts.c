@@ -151,14 +151,12 @@ static enum said compare_key(str_t base64, const uvssh_key_t* key) {
   uint8_t room[KEY_TEXT_MAX];
   struct buf blob = { .base = room, .cap = sizeof(room) };
   uvssh_key_t* other = NULL;
-  str_t ours;
   int err;
 
-  ours.base = uvssh_key_blob(key, &ours.len);
   if (base64.len > KEY_TEXT_MAX ||
       uvssh__base64_read(&blob, base64, "\r\v\f") != 0)
     return NOTHING;
-  if (str_eq(str_of_buf(&blob), ours))
+  if (str_eq(str_of_buf(&blob), key_blob(key)))
     return THIS_KEY;
   err = uvssh__key_from_blob(&other, str_of_buf(&blob));
   if (err == 0 && strcmp(uvssh_key_name(other), uvssh_key_name(key)) != 0)
@@ -315,17 +313,15 @@ int uvssh__known_hosts_line(struct buf* out,
                             int port,
                             const uvssh_key_t* key) {
   char name[NAME_MAX_BYTES];
-  str_t blob;
   int err = is_plain(host) ? name_of(name, host, port) : UV_EINVAL;
 
   if (err != 0)
     return err;
-  blob.base = uvssh_key_blob(key, &blob.len);
   wr_bytes(out, name, strlen(name));
   wr_u8(out, ' ');
   wr_bytes(out, uvssh_key_name(key), strlen(uvssh_key_name(key)));
   wr_u8(out, ' ');
-  uvssh__base64_write(out, blob, 1);
+  uvssh__base64_write(out, key_blob(key), 1);
   wr_u8(out, '\n');
   return out->bad ? UV_ENOMEM : 0;
 }

@@ -30,6 +30,16 @@ struct uvssh_key_s {
   void (*release)(void* arg);      /* or NULL */
 };
 
+/* Its public half as on the wire; as the key, lent. */
+static inline str_t key_blob(const uvssh_key_t* key) {
+  str_t blob = { key->blob, key->blob_len };
+  return blob;
+}
+
+static inline void wr_key(struct buf* b, const uvssh_key_t* key) {
+  wr_str(b, key->blob, key->blob_len);
+}
+
 /* 1 when its signatures come from uvssh_key_external()'s function. */
 static inline int key_is_external(const uvssh_key_t* key) {
   return key->sign != NULL;

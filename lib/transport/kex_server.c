@@ -73,8 +73,7 @@ uvssh_key_t* uvssh__hostkey_for(const struct transport* t,
 int uvssh__on_kex_init(struct transport* t, rd_t* m) {
   str_t q_c = rd_str(m);           /* the client's public value */
   struct server_job* j;
-  const uint8_t* blob;
-  size_t len;
+  str_t blob;
   int err = rd_end(m);
 
   if (err != 0)
@@ -89,8 +88,8 @@ int uvssh__on_kex_init(struct transport* t, rd_t* m) {
   j->job.done = done;
   j->job.dispose = dispose;
   err = uvssh__exchange_init(&j->x, t);
-  blob = uvssh_key_blob(j->key, &len);
-  wr_bytes(&j->x.k_s, blob, len);
+  blob = key_blob(j->key);
+  wr_bytes(&j->x.k_s, blob.base, blob.len);
   wr_bytes(&j->x.q_c, q_c.base, q_c.len);
   if (err == 0 && (j->x.k_s.bad || j->x.q_c.bad))
     err = UV_ENOMEM;
