@@ -4,9 +4,14 @@ import functools
 import hashlib
 import sys
 
+import offer
 from servers import Skipped, check, same
 
 PIECE = 1 << 20
+KEX = ("mlkem768x25519-sha256", "sntrup761x25519-sha512",
+       "sntrup761x25519-sha512@openssh.com", "curve25519-sha256",
+       "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256",
+       "ecdh-sha2-nistp384", "ecdh-sha2-nistp521")
 
 
 def write_pattern(path, size):
@@ -65,11 +70,19 @@ def both(run, peer, server, size, command="echo", **more):
     receive(run, peer, peer.argv(server, command, **more), path, path, size)
 
 
+@functools.lru_cache(maxsize=None)
+def first_common_kex(run, peer):
+    """The client's first that a server of ours has by default (RFC 4253 section
+    7.1)."""
+    return next(name for name in offer.of_client(run, peer)["kex"]
+                if name in KEX)
+
+
 def agreed(run, peer, server, cipher, mac):
     done = run.call(peer, peer.argv(server, "info"))
     text = done.out.decode()
     check(f"cipher={cipher}/{cipher} mac={mac}/{mac} " in text, text, done.err)
-    check("kex=curve25519-sha256" in text, text)
+    check(f"kex={first_common_kex(run, peer)} " in text, text)
 
 
 def exec_and_exit(run, peer, server):
