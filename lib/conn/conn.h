@@ -34,7 +34,7 @@
 #define REQUESTS_MAX 64            /* requests of ours, each list */
 #define PROOFS_MAX 8               /* hostkeys-prove-00 a session */
 #define HOSTKEYS_TOLD_MAX 32       /* of them a client keeps so many */
-#define REPLIES_ROOM 2048          /* for replies, behind the user's messages */
+#define REPLIES_ROOM 8192          /* for replies, behind the user's messages */
 #define WINDOW_LEAST (16 * 1024)   /* no channel is opened with less */
 #define GATHER_BELOW 2048          /* smaller pieces leave together */
 #define SHARED_ROOM 32             /* payloads in an item */

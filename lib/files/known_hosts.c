@@ -16,6 +16,7 @@
  * Never allocates but to look at a key that differs, and what it writes. */
 #include "files/files.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 enum {
@@ -251,26 +252,36 @@ uvssh_host_verdict uvssh__known_hosts_check(str_t text,
 
 /* ---- which keys it has --------------------------------------------------- */
 
-static int has_type(str_t text, str_t name, const char* type) {
-  enum marker marker;
-  str_t line;
+/* A bit for each name of the default list, in its order: this host is known by
+ * such a key. One pass: a file may be long, and its names hashed. */
+static uint64_t known_names(str_t text, str_t name) {
+  uint64_t known = 0;
 
   while (text.len != 0) {
-    line = cut(&text, '\n');
-    if (line_fits(&line, name, type, &marker) && marker == MARKER_NONE)
-      return 1;
+    str_t line = cut(&text, '\n');
+    str_t rest = str_of(uvssh__sign_default());
+    str_t algorithm;
+    uint64_t bit;
+    for (bit = 1; uvssh__namelist_next(&rest, &algorithm); bit <<= 1) {
+      const struct key_type* type = uvssh__sign_find(algorithm)->type;
+      str_t at = line;
+      enum marker marker;
+      assert(bit != 0);
+      if ((known & bit) == 0 && line_fits(&at, name, type->name, &marker) &&
+          marker == MARKER_NONE)
+        known |= bit;
+    }
   }
-  return 0;
+  return known;
 }
 
-/* The names of the default list whose keys are known, or those that are not. */
-static void put_names(struct buf* list, str_t text, str_t name, int known) {
+/* Of the default list those that are among `wanted`. */
+static void put_names(struct buf* list, uint64_t wanted) {
   str_t rest = str_of(uvssh__sign_default());
   str_t algorithm;
 
-  while (uvssh__namelist_next(&rest, &algorithm)) {
-    const struct key_type* type = uvssh__sign_find(algorithm)->type;
-    if (has_type(text, name, type->name) != known)
+  for (; uvssh__namelist_next(&rest, &algorithm); wanted >>= 1) {
+    if ((wanted & 1) == 0)
       continue;
     if (list->len != 0)
       wr_u8(list, ',');
@@ -283,15 +294,17 @@ int uvssh__known_hosts_order(str_t text,
                              int port,
                              struct buf* list) {
   char name[NAME_MAX_BYTES];
+  uint64_t known;
 
   if (name_of(name, host, port) != 0)
     return UV_EINVAL;
-  put_names(list, text, str_of(name), 1);
-  if (list->len == 0 && name[0] == '[')   /* then it may be by the plain one */
+  known = known_names(text, str_of(name));
+  if (known == 0 && name[0] == '[') {    /* then it may be by the plain one */
     (void) name_of(name, host, 0);
-  uvssh__buf_reset(list);
-  put_names(list, text, str_of(name), 1);
-  put_names(list, text, str_of(name), 0);
+    known = known_names(text, str_of(name));
+  }
+  put_names(list, known);
+  put_names(list, ~known);
   return list->bad ? UV_ENOMEM : 0;
 }
 

@@ -302,7 +302,6 @@ static void ecdsa_wipe(void* state) {
     .bits = its_bits,                                                         \
     .variant = &nistp##its_bits,                                              \
     .state_size = sizeof(struct ecdsa),                                       \
-    .verify_own = 1,                                                          \
     .generate = ecdsa_generate,                                               \
     .read_public = ecdsa_read_public,                                         \
     .write_public = ecdsa_write_public,                                       \

@@ -55,7 +55,6 @@ struct key_type {
   unsigned bits;                   /* of all such keys; 0: of each its own */
   const void* variant;             /* what only its own functions know */
   size_t state_size;               /* what follows the key object */
-  int verify_own;                  /* a faulty signature tells the secret */
   int (*generate)(const struct key_type* type, void* state, unsigned bits);
   /* The blob's fields behind the name; all of them, or UVSSH_EKEYFORMAT. */
   int (*read_public)(const struct key_type* type, void* state, rd_t* blob);

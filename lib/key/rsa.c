@@ -328,7 +328,6 @@ const struct key_type uvssh__rsa = {
   .name = KEY_RSA,
   .type = UVSSH_KEY_RSA,
   .state_size = sizeof(struct rsa),
-  .verify_own = 1,
   .generate = rsa_generate,
   .read_public = rsa_read_public,
   .write_public = rsa_write_public,

@@ -31,7 +31,7 @@
 #define MESSAGE_MAX 34000          /* what every peer takes, RFC 4253 6.1 */
 #define SEAL_AHEAD_MAX (8 * DATA_MAX) /* channel data sealed and not written */
 #define REPLIES_MAX (64 * 1024)    /* unsent replies before reading pauses */
-#define DEFERRED_MAX 64            /* messages that wait for our NEWKEYS */
+#define DEFERRED_MAX 256           /* messages that wait for our NEWKEYS */
 #define DEFERRED_BYTES_MAX (64 * 1024)
 
 enum transport_phase {

@@ -1,7 +1,7 @@
 /* msgname.c: message numbers as words, for log lines.
  *
  * The RFC's own names without SSH_MSG_. A number that means different things
- * in different methods (60, 61) is named by its number.
+ * in different methods (30, 31, 60, 61) is named by its number.
  */
 #include "wire/wire.h"
 
@@ -16,8 +16,8 @@ static const char* const names[256] = {
   [MSG_NEWCOMPRESS] = "NEWCOMPRESS",
   [MSG_KEXINIT] = "KEXINIT",
   [MSG_NEWKEYS] = "NEWKEYS",
-  [MSG_KEX_ECDH_INIT] = "KEX_ECDH_INIT",
-  [MSG_KEX_ECDH_REPLY] = "KEX_ECDH_REPLY",
+  [MSG_KEX_ECDH_INIT] = "KEX_30",
+  [MSG_KEX_ECDH_REPLY] = "KEX_31",
   [MSG_KEX_DH_GEX_INIT] = "KEX_DH_GEX_INIT",
   [MSG_KEX_DH_GEX_REPLY] = "KEX_DH_GEX_REPLY",
   [MSG_KEX_DH_GEX_REQUEST] = "KEX_DH_GEX_REQUEST",

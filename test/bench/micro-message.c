@@ -212,7 +212,7 @@ static void hear_sealed(void* arg, size_t n) {
 
   c->said[1] += n;
   hear(c, c->sealed, n);
-  if (c->out < 24)                 /* window credit, once in many */
+  if (c->out < c->tag + 8)         /* window credit, once in many */
     c->out = 0;
 }
 

@@ -46,8 +46,9 @@ def message():
 
 def kex():
     rows = lines("micro-kex", "--ms", "1")
-    for what in ("X25519 key pair", "Ed25519 sign", "login, server's side",
-                 "login, client's side", "ML-KEM-768 encapsulate",
+    for what in ("X25519 key pair", "Ed25519 sign and check",
+                 "login, server's side", "login, client's side",
+                 "ML-KEM-768 encapsulate",
                  "hybrid login to X25519's, server"):
         for r in each(rows, what=what):
             if not {"bare_us", "us", "per_s", "ratio"} <= set(r):

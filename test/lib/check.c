@@ -162,6 +162,10 @@ unsigned check_share(void) {
   return share < 1 || share > 1000000 ? 1 : (unsigned) share;
 }
 
+unsigned check_stride(void) {
+  return check_share() < 100 ? 1 : 5;
+}
+
 int check_release(void) {
   return getenv("UVSSH_TEST_RELEASE") != NULL;
 }

@@ -136,6 +136,8 @@ void heap_on_free(heap_free_cb cb);
 /* A sweep runs about one case in check_share(): 1 unless UVSSH_TEST_SHARE says
  * otherwise, as it does where a sanitizer or valgrind makes all slow. */
 unsigned check_share(void);
+/* For short sweeps, which only valgrind makes long: one case in so many. */
+unsigned check_stride(void);
 /* UVSSH_TEST_RELEASE is set: more seeds, longer walks (scripts/test
  * --release). */
 int check_release(void);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IGNORED_MAX = 8, DEFERRED_LINES_MAX = 64 };
+enum { IGNORED_MAX = 8, DEFERRED_LINES_MAX = 256 };
 
 void notes_add(struct notes* n, const char* format, ...) {
   va_list args;

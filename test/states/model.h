@@ -20,7 +20,7 @@
 #include "messages.h"
 #include "oracle.h"
 
-enum { NOTES_MAX = 120, CHANNELS_MAX = 24, ITEMS_MAX = 64, ASKED_MAX = 128 };
+enum { NOTES_MAX = 340, CHANNELS_MAX = 24, ITEMS_MAX = 64, ASKED_MAX = 128 };
 
 struct notes {
   unsigned count;

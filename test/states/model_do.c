@@ -1,7 +1,7 @@
 /* model_do.c: what the user does, and time; see model.h. */
 #include "model.h"
 
-enum { OUR_REQUESTS_MAX = 64, WAIT_MAX = 32 };
+enum { OUR_REQUESTS_MAX = 64, WAIT_MAX = 128 };
 
 /* ---- answers ------------------------------------------------------------- */
 

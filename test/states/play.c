@@ -301,7 +301,8 @@ void play_say_bytes(struct play* pl, const uint8_t* payload, size_t len,
   int keys = changes_keys(pl, payload, len);
 
   play_step(pl);
-  if (payload[0] == MSG_KEX_DH_GEX_REQUEST) {
+  if (payload[0] == MSG_KEX_DH_GEX_REQUEST &&
+      (pl->m.place == S2G || pl->m.place == S10G)) {
     uvssh__buf_reset(&p->group);   /* it will be hashed as it was said */
     wr_bytes(&p->group, payload + 1, len - 1);
   }
