@@ -9,6 +9,8 @@ status is 1 when a test failed. Needs ssh and ssh-keygen.
 """
 
 import argparse
+import concurrent.futures
+import functools
 import os
 import shutil
 import signal
@@ -31,7 +33,7 @@ import later
 import loops
 
 
-def run_one(function, options, base):
+def run_one(options, base, function):
     home = tempfile.mkdtemp(dir=base)
     try:
         function(world.World(options, home))
@@ -58,6 +60,9 @@ def parse_arguments():
                         help="only the tests with this text in their name")
     parser.add_argument("--ssh", default="ssh", metavar="COMMAND",
                         help="another ssh client")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N",
+                        help="so many tests at a time, each in a process of "
+                        "its own (%(default)s): they wait more than they work")
     parser.add_argument("--list", action="store_true",
                         help="print the names of the tests")
     options = parser.parse_args()
@@ -81,9 +86,10 @@ def main():
         print("\n".join(t.__name__ for t in chosen))
         return 0
     passed = failed = 0
-    with tempfile.TemporaryDirectory(prefix="uvssh-samples-") as base:
-        for function in chosen:
-            result, reason = run_one(function, options, base)
+    with tempfile.TemporaryDirectory(prefix="uvssh-samples-") as base, \
+            concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
+        one = functools.partial(run_one, options, base)
+        for function, (result, reason) in zip(chosen, pool.map(one, chosen)):
             print((result + " " + function.__name__ + " " + reason).strip(),
                   flush=True)
             passed += result == "ok"
