@@ -310,6 +310,7 @@ static void ecdsa_wipe(void* state) {
     .has_secret = ecdsa_has_secret,                                           \
     .sign = ecdsa_sign,                                                       \
     .verify = ecdsa_verify,                                                   \
+    .check = ecdsa_verify,                                                    \
     .wipe = ecdsa_wipe                                                        \
   }
 

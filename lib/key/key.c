@@ -215,12 +215,12 @@ int uvssh__key_fits(const uvssh_key_t* key, const struct sign_alg* alg) {
 /* A fault of the processor, or of memory: from one such signature of RSA's, or
  * two of ECDSA's, anybody computes the secret; and no peer should be the first
  * to see that any is wrong. */
-static int verify_own(const uvssh_key_t* key,
-                      const struct sign_alg* alg,
-                      const void* data,
-                      size_t len,
-                      str_t bare) {
-  int err = key->type->verify(key->state, alg, data, len, bare);
+static int check_own(const uvssh_key_t* key,
+                     const struct sign_alg* alg,
+                     const void* data,
+                     size_t len,
+                     str_t bare) {
+  int err = key->type->check(key->state, alg, data, len, bare);
 
   return err == 0 || err == UV_ENOMEM ? err : UVSSH_ECRYPTO;
 }
@@ -237,7 +237,7 @@ int uvssh__key_sign(const uvssh_key_t* key,
     return UV_EINVAL;
   err = key->type->sign(key->state, alg, data, len, &bare);
   if (err == 0)
-    err = verify_own(key, alg, data, len, str_of_buf(&bare));
+    err = check_own(key, alg, data, len, str_of_buf(&bare));
   if (err == 0) {
     wr_cstr(signature, alg->name);
     wr_str(signature, bare.base, bare.len);

@@ -69,6 +69,9 @@ struct key_type {
   /* 0 only when it is right. */
   int (*verify)(const void* state, const struct sign_alg* alg,
                 const uint8_t* data, size_t len, str_t signature);
+  /* 0 when a signature that was just made may leave. */
+  int (*check)(const void* state, const struct sign_alg* alg,
+               const uint8_t* data, size_t len, str_t signature);
   void (*wipe)(void* state);       /* and gives back what it holds */
 };
 

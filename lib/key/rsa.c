@@ -336,5 +336,6 @@ const struct key_type uvssh__rsa = {
   .has_secret = rsa_has_secret,
   .sign = rsa_sign,
   .verify = rsa_verify,
+  .check = rsa_verify,
   .wipe = rsa_wipe
 };

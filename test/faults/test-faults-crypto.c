@@ -29,6 +29,7 @@ static struct {
   int value;
   int does;                        /* it does its work, all the same */
   int for_ever;                    /* all later ones, too */
+  int flips;                       /* a bit of the signature */
   int portable;                    /* no AES instructions */
 } plan;
 
@@ -63,9 +64,21 @@ typedef unsigned long long large;
 
 HOOK(crypto_scalarmult_base, (byte* q, const byte* n), (q, n))
 HOOK(crypto_scalarmult, (byte* q, const byte* n, const byte* p), (q, n, p))
-HOOK(crypto_sign_detached,
-     (byte* sig, large* sig_len, const byte* m, large len, const byte* sk),
-     (sig, sig_len, m, len, sk))
+int crypto_sign_detached(byte* sig, large* sig_len, const byte* m, large len,
+                         const byte* sk) {
+  static __typeof__(&crypto_sign_detached) next;
+  int is_hit = hit("crypto_sign_detached");
+  int real = 0;
+
+  if (next == NULL)
+    find(&next, "crypto_sign_detached");
+  if (!is_hit || plan.does)
+    real = next(sig, sig_len, m, len, sk);
+  if (is_hit && plan.flips)
+    sig[m[0] % crypto_sign_BYTES] ^= 1;
+  return is_hit ? plan.value : real;
+}
+
 HOOK(crypto_sign_verify_detached,
      (const byte* sig, const byte* m, large len, const byte* pk),
      (sig, m, len, pk))
@@ -229,6 +242,7 @@ static int run(const struct row* row, unsigned nth) {
   } else if (refused(a)) {         /* the server could not verify the user */
     CHECK_EQ(a->server_ready + a->client_ready, 0);
   } else if (app_script_is_complete(a)) {
+    CHECK(!plan.flips);
     CHECK(server != UVSSH_EDISCONNECT);  /* it was the last packet */
   } else if (!plan.for_ever) {
     CHECK(is_seen(server, client) || is_seen(client, server));
@@ -254,6 +268,18 @@ TEST(lesson_70_every_call_fails_once) {
       ;
     CHECK(nth > 2);                /* it is called, on both sides */
   }
+}
+
+/* No side sends a signature that went wrong. */
+TEST(lesson_69_ed25519_faulty_signature) {
+  unsigned nth;
+
+  plan.does = plan.flips = 1;
+  plan.value = plan.for_ever = 0;
+  for (nth = 1; run(&rows[2], nth); nth++)
+    ;
+  plan.does = plan.flips = 0;
+  CHECK(nth > 4);
 }
 
 TEST(lesson_70_codes_that_are_not_success) {
