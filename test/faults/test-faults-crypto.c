@@ -239,10 +239,11 @@ static int run(const struct row* row, unsigned nth) {
   client = a->pipe.client.end.status;
   if (plan.count < nth) {
     CHECK(app_script_is_complete(a));
+  } else if (plan.flips) {         /* seen by whose it is */
+    CHECK(server == UVSSH_ECRYPTO || client == UVSSH_ECRYPTO);
   } else if (refused(a)) {         /* the server could not verify the user */
     CHECK_EQ(a->server_ready + a->client_ready, 0);
   } else if (app_script_is_complete(a)) {
-    CHECK(!plan.flips);
     CHECK(server != UVSSH_EDISCONNECT);  /* it was the last packet */
   } else if (!plan.for_ever) {
     CHECK(is_seen(server, client) || is_seen(client, server));
