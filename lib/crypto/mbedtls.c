@@ -9,7 +9,7 @@
 #include <mbedtls/md.h>
 
 /* A code may be the sum of a module's own and of that of what it called, which
- * is the part below. */
+ * is the part below; even INT_MIN, which has no negation, is some failure. */
 #define LOW_LEVEL 0x7f
 
 int uvssh__mbedtls_random(void* arg, unsigned char* out, size_t len) {
@@ -21,7 +21,8 @@ int uvssh__mbedtls_status(int rc) {
   if (rc == 0)
     return 0;
   if (rc == MBEDTLS_ERR_ECP_ALLOC_FAILED || rc == MBEDTLS_ERR_MD_ALLOC_FAILED ||
-      (rc < 0 && (-rc & LOW_LEVEL) == -MBEDTLS_ERR_MPI_ALLOC_FAILED))
+      (rc < 0 && ((0u - (unsigned) rc) & LOW_LEVEL) ==
+                     (unsigned) -MBEDTLS_ERR_MPI_ALLOC_FAILED))
     return UV_ENOMEM;
   return UVSSH_ECRYPTO;
 }
